@@ -1,0 +1,101 @@
+//! The process, put together: database, key, schema, features.
+
+use std::sync::Arc;
+
+use cgcg_core::{Clock, Db, MIGRATIONS, MasterKey, ScopeInfo, SystemClock};
+
+use crate::modules::{Built, Parts};
+use crate::settings::Settings;
+use crate::{Failure, features, master_key, own};
+
+/// What the process is made of.
+pub(crate) struct Assembly {
+    pub(crate) built: Built,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// `None` where nothing in this build keeps data.
+    pub(crate) db: Option<Db>,
+}
+
+impl Assembly {
+    /// Opens the database, checks the key, brings the schema up to date where the settings say so, and makes and
+    /// starts every feature.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        if !features::STORES {
+            return Self::detached(settings);
+        }
+        master_key::make_folder(&settings.data.dir)?;
+        let db = Db::open(&settings.database).await?;
+        if settings.database.migrate {
+            MIGRATIONS.run(&db).await?;
+        }
+        let key = master_key::load(settings, &db).await?;
+        let assembly = Self::make(settings, db, key)?;
+        if settings.database.migrate {
+            assembly.migrate().await?;
+        }
+        #[cfg(feature = "auth")]
+        assembly.built.auth.open(&assembly.scopes()).await?;
+        Ok(assembly)
+    }
+
+    /// What a build has, for printing: nothing is reached, nothing is kept.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "users"))]
+    pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
+        Self::make(settings, Db::detached()?, MasterKey::generate()?)
+    }
+
+    /// All that there is in a build that keeps nothing.
+    #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "users")))]
+    pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        Ok(Self {
+            built: Built::empty(settings, &clock)?,
+            clock,
+            db: None,
+        })
+    }
+
+    fn make(settings: &Settings, db: Db, key: MasterKey) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let parts = Parts {
+            settings,
+            clock,
+            db,
+            key,
+        };
+        let built = Built::new(&parts)?;
+        Ok(Self {
+            built,
+            clock: parts.clock,
+            db: Some(parts.db),
+        })
+    }
+
+    async fn migrate(&self) -> Result<(), Failure> {
+        let Some(db) = &self.db else { return Ok(()) };
+        for migrations in self
+            .built
+            .modules
+            .iter()
+            .filter_map(|module| module.migrations())
+        {
+            migrations.run(db).await?;
+        }
+        Ok(())
+    }
+
+    /// Every right that routes of this build ask for.
+    pub(crate) fn scopes(&self) -> Vec<ScopeInfo> {
+        let modules = self.built.modules.iter().flat_map(|module| module.scopes());
+        own::ALL.iter().chain(modules).copied().collect()
+    }
+
+    /// The OpenAPI document of this build.
+    pub(crate) fn document(&self) -> Result<String, Failure> {
+        Ok(cgcg_web::document(
+            own::openapi(),
+            &self.scopes(),
+            &self.built.modules,
+        )?)
+    }
+}

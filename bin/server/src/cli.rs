@@ -1,0 +1,109 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A modular HTTP API backend: accounts, sessions and tokens, on SQLite or PostgreSQL.
+///
+/// Without a command it serves. A first start makes ./data with a database and a key, and prints a link to make the
+/// first administrator. Settings: built-in defaults, then cgcg.toml, then CGCG_<SECTION>__<KEY> in the environment,
+/// then options.
+#[derive(Debug, Parser)]
+#[command(name = "cgcg", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cgcg                                                    serve on 127.0.0.1:8000 with SQLite in ./data
+  CGCG_DATABASE__URL=postgres://localhost/app cgcg        the same on PostgreSQL
+  cgcg config sample > cgcg.toml                          every setting with its default
+  cgcg admin create --email ada@example.org --password-stdin < password.txt";
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Settings file [default: cgcg.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of the database file and the master key (setting data.dir)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address to listen on; port 0 takes a free one (setting http.listen)
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve until told to stop (the default)
+    Serve {
+        /// Which part of the work this process does
+        #[arg(long, value_enum, default_value_t = Role::All)]
+        role: Role,
+    },
+    /// Bring the schema of the database up to date
+    Migrate,
+    /// Administrators and their credentials
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(Config),
+    /// Print the OpenAPI document of this build
+    Openapi,
+    /// Print every route of this build, and what it asks for
+    Routes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// HTTP only
+    Api,
+    /// Background work only
+    Worker,
+    /// Both
+    All,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Make an administrator; the password comes from the standard input
+    #[cfg(feature = "auth")]
+    Create {
+        /// E-mail to log in with
+        #[arg(long)]
+        email: String,
+        /// Name for people
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Read the password from the first line of the standard input (the only way to give it)
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Print a fresh set-up link, while there is no administrator
+    #[cfg(feature = "auth")]
+    Link,
+    /// Make a static token for builds without auth: prints it once, and the block to paste
+    Token {
+        /// Who will use it
+        #[arg(long)]
+        name: String,
+        /// What it may do; repeat for more, `*` for everything
+        #[arg(long = "scope", required = true, value_name = "SCOPE")]
+        scopes: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say whether the settings are right, and where they are not
+    Check,
+    /// Print each setting in force and where it came from; secrets are masked
+    Show,
+    /// Print a settings file with every setting, its default and what it does
+    Sample,
+}

@@ -1,0 +1,34 @@
+//! One file per command.
+
+mod admin;
+mod config;
+mod migrate;
+mod print;
+mod serve;
+
+use crate::cli::{Cli, Command, Role};
+use crate::settings::Loaded;
+use crate::{Failure, console};
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let command = cli.command.unwrap_or(Command::Serve { role: Role::All });
+    if let Command::Config(what) = command {
+        return config::run(&what, &cli.common);
+    }
+    let Loaded {
+        settings, warnings, ..
+    } = Loaded::new(&cli.common)?;
+    let settings = match command {
+        Command::Serve { role } => return serve::run(settings, warnings, role).await,
+        Command::Admin(what) => return admin::run(what, &settings).await,
+        Command::Migrate => return migrate::run(settings).await,
+        Command::Openapi | Command::Routes | Command::Config(_) => settings,
+    };
+    let document = print::document(&settings)?;
+    match command {
+        Command::Routes => print::routes(&document)?,
+        _ => console::say(document),
+    }
+    Ok(())
+}

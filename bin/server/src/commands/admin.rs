@@ -1,0 +1,99 @@
+use std::time::SystemTime;
+
+use cgcg_core::{Id, ServiceAccount, StaticToken};
+use sha2::{Digest, Sha256};
+
+use crate::Failure;
+use crate::cli::Admin;
+use crate::console::say;
+use crate::settings::Settings;
+
+pub(crate) async fn run(what: Admin, settings: &Settings) -> Result<(), Failure> {
+    match what {
+        #[cfg(feature = "auth")]
+        Admin::Create {
+            email,
+            name,
+            password_stdin: _,
+        } => with_auth::create(settings, &email, name).await,
+        #[cfg(feature = "auth")]
+        Admin::Link => with_auth::link(settings).await,
+        Admin::Token { name, scopes } => token(settings, name, scopes),
+    }
+}
+
+/// Prints a token once, and the block that lets it in. Only the hash of the token is in the block.
+fn token(_: &Settings, name: String, scopes: Vec<String>) -> Result<(), Failure> {
+    let token = format!("cgs1_{}", hex(cgcg_core::MasterKey::generate()?.expose()));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line has no clock of its own"
+    )]
+    let id: Id<ServiceAccount> = Id::new(SystemTime::now().into());
+    let block = StaticToken {
+        id,
+        name,
+        sha256: hex(&Sha256::digest(&token)),
+        scopes,
+        expires_at: None,
+    };
+    say(format!("token, shown once: {token}"));
+    say("paste into cgcg.toml:\n\n[[access.static_tokens]]");
+    let block = serde_json::to_value(block)?;
+    for (key, value) in block.as_object().into_iter().flatten() {
+        say(format!("{key} = {value}"));
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(feature = "auth")]
+mod with_auth {
+    use std::io::{self, BufRead};
+
+    use cgcg_auth::AdminCreate;
+    use cgcg_core::{Principal, Secret};
+
+    use super::{Failure, Settings, say};
+    use crate::assembly::Assembly;
+    use crate::greeting;
+
+    pub(super) async fn create(
+        settings: &Settings,
+        email: &str,
+        name: Option<String>,
+    ) -> Result<(), Failure> {
+        let email = email.parse().map_err(|wrong| format!("--email: {wrong}"))?;
+        let mut password = String::new();
+        io::stdin().lock().read_line(&mut password)?;
+        let password = Secret::new(password.trim_end_matches(['\r', '\n']).to_owned());
+        let assembly = Assembly::open(settings).await?;
+        let new = AdminCreate {
+            email,
+            password,
+            display_name: name,
+        };
+        let account = assembly
+            .built
+            .auth
+            .create_admin(&Principal::operator(), new)
+            .await?;
+        say(format!(
+            "administrator {} made: {}",
+            account.email, account.id
+        ));
+        Ok(())
+    }
+
+    pub(super) async fn link(settings: &Settings) -> Result<(), Failure> {
+        let assembly = Assembly::open(settings).await?;
+        let token = assembly.built.auth.setup_token().await?;
+        let token = token.ok_or("there is an administrator; the link is only for the first one")?;
+        let base = greeting::base(settings, settings.http.listen);
+        say(format!("{base}/api/v1/auth/pages/setup#{}", token.expose()));
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use cgcg_web::{Front, Proxies};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::assembly::Assembly;
+use crate::cli::Role;
+use crate::http::Site;
+use crate::own::Own;
+use crate::settings::Settings;
+use crate::supervisor::Supervisor;
+use crate::{Failure, greeting, http, log};
+
+/// Serves until SIGTERM or SIGINT, then finishes what is under way.
+pub(crate) async fn run(
+    settings: Settings,
+    warnings: Vec<String>,
+    role: Role,
+) -> Result<(), Failure> {
+    log::start(&settings)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    #[cfg(feature = "metrics")]
+    let metrics = crate::metrics::start()?;
+    let assembly = Assembly::open(&settings).await?;
+    let stop = CancellationToken::new();
+    let workers = assembly
+        .built
+        .modules
+        .iter()
+        .flat_map(|module| module.workers())
+        .collect();
+    let supervisor = Supervisor::start(workers, role, &assembly.clock, &stop);
+
+    #[cfg(feature = "metrics")]
+    let open_metrics = settings
+        .metrics
+        .listen
+        .map(|at| crate::metrics::listen(metrics.clone(), at))
+        .transpose()?;
+    #[cfg(feature = "metrics")]
+    let open_metrics = open_metrics.map(|server| (server.handle(), actix_web::rt::spawn(server)));
+
+    if role == Role::Worker {
+        crate::console::say("working; stop with Ctrl-C");
+        stop_signal().await?;
+        stop.cancel();
+    } else {
+        let site = Site {
+            own: Arc::new(Own {
+                modules: assembly.built.modules.clone(),
+                db: assembly.db.clone(),
+                document: assembly.document()?,
+                stopping: stop.clone(),
+            }),
+            front: front(&assembly, &settings)?,
+            #[cfg(feature = "metrics")]
+            metrics,
+        };
+        let (server, addresses) = http::serve(site, &settings)?;
+        let handle = server.handle();
+        let serving = actix_web::rt::spawn(server);
+        greeting::greet(
+            &settings,
+            &addresses,
+            setup_token(&assembly).await?.as_deref(),
+        );
+        stop_signal().await?;
+        tracing::info!(
+            grace_s = settings.http.grace.get().as_secs(),
+            "stopping: finishing what is under way"
+        );
+        stop.cancel();
+        handle.stop(true).await;
+        serving.await??;
+    }
+    #[cfg(feature = "metrics")]
+    if let Some((handle, serving)) = open_metrics {
+        handle.stop(false).await;
+        serving.await??;
+    }
+    supervisor.end(settings.http.grace.get()).await;
+    if let Some(db) = &assembly.db {
+        db.close().await;
+    }
+    Ok(())
+}
+
+fn front(assembly: &Assembly, settings: &Settings) -> Result<Front, Failure> {
+    let proxies = Proxies::parse(&settings.http.trusted_proxies)?;
+    let (authenticator, clock) = (assembly.built.authenticator.clone(), assembly.clock.clone());
+    Ok(Front::new(
+        authenticator,
+        clock,
+        proxies,
+        settings.limits.clone(),
+    ))
+}
+
+/// The one-time right to make the first administrator, while there is none.
+#[cfg(feature = "auth")]
+async fn setup_token(assembly: &Assembly) -> Result<Option<String>, Failure> {
+    Ok(assembly
+        .built
+        .auth
+        .setup_token()
+        .await?
+        .map(|token| token.expose().clone()))
+}
+
+#[cfg(not(feature = "auth"))]
+async fn setup_token(_: &Assembly) -> Result<Option<String>, Failure> {
+    Ok(None)
+}
+
+async fn stop_signal() -> Result<(), Failure> {
+    let (mut term, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+use std::net::SocketAddr;
+
+use crate::console::say;
+use crate::settings::Settings;
+
+/// What a person who just started the server wants to know. The first line is for programs as well.
+pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option<&str>) {
+    for address in addresses {
+        say(format!("listening on http://{address}"));
+    }
+    let Some(address) = addresses.first() else {
+        return;
+    };
+    let base = base(settings, *address);
+    if cfg!(feature = "docs") {
+        say(format!("  API docs      {base}/docs"));
+    }
+    say(format!("  OpenAPI       {base}/openapi.json"));
+    say(format!("  health        {base}/health/ready"));
+    if let Some(token) = setup {
+        say("  no administrator yet; open this link once, within 30 minutes:".to_owned());
+        say(format!("    {base}/api/v1/auth/pages/setup#{token}"));
+    }
+    if cfg!(feature = "auth") {
+        say("  a first account and its token:".to_owned());
+        say(format!(
+            "    curl {base}/api/v1/auth/register -H 'content-type: application/json' \\\n      \
+             -d '{{\"email\":\"ada@example.org\",\"password\":\"correct horse battery\"}}'"
+        ));
+        say(format!(
+            "    curl {base}/api/v1/auth/token -d username=ada@example.org -d 'password=correct horse battery'"
+        ));
+        say(format!(
+            "    curl {base}/api/v1/users/me -H 'authorization: Bearer <access_token>'"
+        ));
+    }
+    say("  stop with Ctrl-C".to_owned());
+}
+
+/// How people reach the server.
+pub(crate) fn base(settings: &Settings, address: SocketAddr) -> String {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    settings
+        .http
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"))
+}

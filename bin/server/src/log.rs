@@ -1,0 +1,31 @@
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt;
+
+use crate::Failure;
+use crate::settings::{LogFormat, Settings};
+
+/// Sends the log to the standard error, for people or for machines.
+pub(crate) fn start(settings: &Settings) -> Result<(), Failure> {
+    let mut filter: EnvFilter = settings.log.level.parse()?;
+    if !settings.log.level.contains("actix_server") {
+        // At info it tells thrice that it starts, which the greeting does better.
+        filter = filter.add_directive("actix_server=warn".parse()?);
+    }
+    let terminal = io::stderr().is_terminal();
+    let pretty = match settings.log.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let log = fmt().with_env_filter(filter).with_writer(io::stderr);
+    if pretty {
+        log.with_ansi(terminal)
+            .with_target(false)
+            .compact()
+            .try_init()
+    } else {
+        log.json().flatten_event(true).try_init()
+    }
+}

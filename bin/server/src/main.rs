@@ -1,0 +1,35 @@
+//! The CGCG server.
+
+mod assembly;
+mod cli;
+mod commands;
+mod console;
+mod features;
+mod greeting;
+mod http;
+mod log;
+mod master_key;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod modules;
+mod own;
+mod settings;
+mod supervisor;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Any failure that ends the program. Its text says what to do.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match actix_web::rt::System::new().block_on(commands::run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console::complain(&*failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The one list of the features that the program was built with.
+
+use std::sync::Arc;
+
+#[cfg(not(feature = "auth"))]
+use cgcg_core::StaticTokens;
+use cgcg_core::{Authenticator, Clock, Db, MasterKey, NoPublisher, Publisher};
+use cgcg_web::Module;
+
+use crate::Failure;
+use crate::settings::Settings;
+
+/// All features of this build, shared by all threads.
+pub(crate) type Modules = Arc<[Arc<dyn Module>]>;
+
+/// What features are made from.
+#[cfg_attr(
+    not(feature = "users"),
+    expect(dead_code, reason = "nothing in this build is made from it")
+)]
+pub(crate) struct Parts<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) db: Db,
+    pub(crate) key: MasterKey,
+}
+
+/// What was made.
+pub(crate) struct Built {
+    pub(crate) modules: Modules,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    #[cfg(feature = "auth")]
+    pub(crate) auth: cgcg_auth::Service,
+}
+
+impl Built {
+    /// Makes every feature, in the order in which each finds what it needs.
+    pub(crate) fn new(parts: &Parts<'_>) -> Result<Self, Failure> {
+        let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
+        #[cfg(feature = "users")]
+        let directory = cgcg_users::Directory::new(parts.clock.clone(), publisher.clone());
+        #[cfg(feature = "auth")]
+        let auth = parts.auth(directory.clone(), publisher.clone())?;
+        #[cfg(feature = "users")]
+        let users = cgcg_users::Service::new(
+            parts.db.clone(),
+            parts.clock.clone(),
+            parts.settings.users.clone(),
+            directory,
+            vec![
+                #[cfg(feature = "auth")]
+                Arc::new(auth.clone()),
+            ],
+            publisher,
+        );
+        // The type is written out: with it, each element becomes a `dyn Module` by itself, and an array that the
+        // features have emptied still compiles.
+        let modules: &[Arc<dyn Module>] = &[
+            #[cfg(feature = "users")]
+            Arc::new(users),
+            #[cfg(feature = "auth")]
+            Arc::new(auth.clone()),
+        ];
+        Ok(Self {
+            modules: modules.into(),
+            #[cfg(feature = "auth")]
+            authenticator: Some(Arc::new(auth.clone())),
+            #[cfg(not(feature = "auth"))]
+            authenticator: static_tokens(parts.settings, &parts.clock)?,
+            #[cfg(feature = "auth")]
+            auth,
+        })
+    }
+
+    /// A build that keeps nothing.
+    #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "users")))]
+    pub(crate) fn empty(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
+        Ok(Self {
+            modules: Arc::new([]),
+            authenticator: static_tokens(settings, clock)?,
+        })
+    }
+}
+
+#[cfg(feature = "auth")]
+impl Parts<'_> {
+    fn auth(
+        &self,
+        directory: cgcg_users::Directory,
+        publisher: Arc<dyn Publisher>,
+    ) -> Result<cgcg_auth::Service, Failure> {
+        // Fails only where it is installed already.
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let keys = cgcg_core::FeatureKeys {
+            current: self.key.derive("auth")?,
+            previous: None,
+        };
+        let host = cgcg_auth::Host {
+            public_url: self.settings.http.public_url.clone(),
+            user_location: Some("/api/v1/users/{id}"),
+        };
+        let (db, clock, settings) = (
+            self.db.clone(),
+            self.clock.clone(),
+            self.settings.auth.clone(),
+        );
+        Ok(cgcg_auth::Service::new(
+            db,
+            clock,
+            settings,
+            keys,
+            Arc::new(directory),
+            publisher,
+            host,
+        )?)
+    }
+}
+
+#[cfg(not(feature = "auth"))]
+fn static_tokens(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Authenticator>>, Failure> {
+    if settings.access.static_tokens.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(StaticTokens::new(
+        &settings.access.static_tokens,
+        clock.clone(),
+    )?)))
+}

@@ -1,0 +1,102 @@
+use figment::value::{Dict, Map, Num, Value};
+use figment::{Metadata, Profile, Provider};
+
+/// `CGCG_HTTP__LISTEN` is `http.listen`.
+const PREFIX: &str = "CGCG_";
+
+/// The environment as a source of settings.
+///
+/// figment's own reads `00123` as the number 123, and a password of digits as a number. Here a value is a number or a
+/// flag only where it prints back the same, and a secret is always a text.
+pub(super) struct Env {
+    vars: Vec<(String, String)>,
+    secrets: &'static [&'static str],
+}
+
+impl Env {
+    /// What the process was started with.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where settings come from"
+    )]
+    pub(super) fn of_process(secrets: &'static [&'static str]) -> Self {
+        Self {
+            vars: std::env::vars_os().filter_map(utf8).collect(),
+            secrets,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(vars: &[(&str, &str)], secrets: &'static [&'static str]) -> Self {
+        let vars = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self { vars, secrets }
+    }
+}
+
+/// A variable of ours that is not UTF-8 cannot be meant.
+fn utf8((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+/// The dotted key of a variable; `None` for one that is not ours.
+fn key(name: &str) -> Option<String> {
+    let rest = name
+        .strip_prefix(PREFIX)
+        .filter(|rest| rest.contains("__"))?;
+    Some(rest.to_ascii_lowercase().replace("__", "."))
+}
+
+fn value(text: &str) -> Value {
+    match text.parse::<Value>() {
+        Ok(Value::Num(tag, number)) if printed(number) == text => Value::Num(tag, number),
+        Ok(Value::Bool(tag, flag)) if flag.to_string() == text => Value::Bool(tag, flag),
+        Ok(list @ (Value::Array(..) | Value::Dict(..))) => list,
+        _ => Value::from(text),
+    }
+}
+
+fn printed(number: Num) -> String {
+    let whole = number.to_i128().map(|number| number.to_string());
+    whole
+        .or_else(|| number.to_u128().map(|number| number.to_string()))
+        .unwrap_or_default()
+}
+
+fn insert(dict: &mut Dict, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => drop(dict.insert(key.to_owned(), value)),
+        Some((section, rest)) => {
+            let inner = dict
+                .entry(section.to_owned())
+                .or_insert_with(|| Dict::new().into());
+            if let Value::Dict(_, inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+impl Provider for Env {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment").interpolater(|_: &Profile, keys: &[&str]| {
+            format!("{PREFIX}{}", keys.join("__").to_ascii_uppercase())
+        })
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let mut all = Dict::new();
+        for (name, text) in &self.vars {
+            let Some(key) = key(name) else { continue };
+            let value = if self.secrets.contains(&key.as_str()) {
+                Value::from(&**text)
+            } else {
+                value(text)
+            };
+            insert(&mut all, &key, value);
+        }
+        Ok(Map::from([(Profile::Default, all)]))
+    }
+}

@@ -1,0 +1,125 @@
+use cgcg_core::{DirectoryError, Invalid, KeyError, SeamError};
+
+use crate::keyring::RingError;
+use crate::password::Overloaded;
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Unknown name or wrong password: nobody learns which.
+    #[error("the name or the password is wrong")]
+    InvalidCredentials,
+    /// The password was right, but the account is disabled.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// The refresh token is not one of ours, was used before, or its session has ended: log in again.
+    #[error("the refresh token is not valid; log in again")]
+    InvalidGrant,
+    /// The scopes asked for are malformed, or the account has none of them.
+    #[error("none of the requested scopes can be granted")]
+    InvalidScope,
+    /// The settings take user name and password at `/auth/login` only.
+    #[error("the password grant is switched off; use /auth/login")]
+    PasswordGrantOff,
+    /// Nobody can register.
+    #[error("registration is closed")]
+    RegistrationClosed,
+    /// Administrators make the accounts.
+    #[error("accounts are made by administrators")]
+    InviteRequired,
+    /// The settings do not list this domain.
+    #[error("addresses of this domain cannot register")]
+    EmailDomainRefused,
+    /// Another account has this e-mail.
+    #[error("another account has this e-mail")]
+    EmailTaken,
+    /// Another account has this user name.
+    #[error("another account has this user name")]
+    UsernameTaken,
+    /// A value that does not fit.
+    #[error("{field}: {invalid}")]
+    Invalid {
+        /// Where it stood.
+        field: &'static str,
+        /// What would fit.
+        invalid: Invalid,
+    },
+    /// There is an administrator already, or the link was used or is too old.
+    #[error("this set-up link is not valid, or the first administrator exists already")]
+    SetupClosed,
+    /// A machine asked for what only a person may do.
+    #[error("this needs a person, not a key")]
+    NotAPerson,
+    /// Nobody gives away a right that they lack.
+    #[error("you cannot grant what you do not have")]
+    ScopeNotHeld,
+    /// Too many hashes wait. Nothing was done: try again in a second.
+    #[error("too many logins at once; try again")]
+    Overloaded,
+    /// [`crate::Service::open`] was not called, or failed.
+    #[error("auth is not open yet")]
+    NotOpen,
+    /// The settings contradict themselves; the text lists each key.
+    #[error("settings: {0}")]
+    Settings(String),
+    /// The stored signing key does not open.
+    #[error("the signing key {kid} in the database was sealed with another master key; bring that key to this node")]
+    WrongKey {
+        /// Its name.
+        kid: String,
+    },
+    /// A key could not be made or used.
+    #[error("keys: {0}")]
+    Key(String),
+    /// Others could not be told; nothing was done.
+    #[error("a message could not be stored")]
+    Publish(#[source] SeamError),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    pub(crate) const fn invalid(field: &'static str, invalid: Invalid) -> Self {
+        Self::Invalid { field, invalid }
+    }
+}
+
+impl From<DirectoryError> for Error {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::EmailTaken => Self::EmailTaken,
+            DirectoryError::UsernameTaken => Self::UsernameTaken,
+            // An account that goes away between two statements is an account that nobody can log in to.
+            DirectoryError::NotFound => Self::InvalidCredentials,
+            DirectoryError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<SeamError> for Error {
+    fn from(error: SeamError) -> Self {
+        match error {
+            SeamError::Database(error) => Self::Database(error),
+            other => Self::Publish(other),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error.to_string())
+    }
+}
+
+impl From<RingError> for Error {
+    fn from(error: RingError) -> Self {
+        Self::Key(error.to_string())
+    }
+}
+
+impl From<Overloaded> for Error {
+    fn from(_: Overloaded) -> Self {
+        Self::Overloaded
+    }
+}

@@ -1,0 +1,64 @@
+//! The text of a one-time token: `cgo1_` and base64url of purpose, id and MAC. The database holds no part of the MAC.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cgcg_core::{FeatureKeys, Id, Secret};
+use uuid::Uuid;
+
+const PREFIX: &str = "cgo1_";
+/// Purpose 1, id 16, MAC 16.
+const BYTES: usize = 33;
+const LETTERS: usize = 44;
+const DUMMY_SALT: [u8; 16] = [0x5a; 16];
+
+/// The row of a one-time token, for `Id<OneTime>`.
+pub(crate) enum OneTime {}
+
+/// What a one-time token is good for. The number stands in the token and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To make the first administrator.
+    Setup = 1,
+}
+
+impl Purpose {
+    /// As it is stored.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+        }
+    }
+}
+
+/// A one-time token that reads well.
+pub(crate) struct OneTimeToken {
+    pub(crate) id: Id<OneTime>,
+    purpose: Purpose,
+    mac: [u8; 16],
+}
+
+impl OneTimeToken {
+    /// `None` also where it is for another purpose.
+    pub(crate) fn parse(text: &str, purpose: Purpose) -> Option<Self> {
+        let body = text.strip_prefix(PREFIX).filter(|body| body.len() == LETTERS)?;
+        let bytes: [u8; BYTES] = URL_SAFE_NO_PAD.decode(body).ok()?.try_into().ok()?;
+        let (first, rest) = bytes.split_first()?;
+        let (id, mac) = rest.split_first_chunk::<16>()?;
+        let token = Self { id: Id::from_uuid(Uuid::from_bytes(*id)), purpose, mac: mac.try_into().ok()? };
+        (*first == purpose as u8).then_some(token)
+    }
+
+    /// Whether we made it for the row with this salt. In constant time; never where there is no row.
+    pub(crate) fn is_of(&self, keys: &FeatureKeys, salt: Option<&[u8]>) -> bool {
+        let id = self.id.uuid().into_bytes();
+        let genuine = keys.verify_mac(&[salt.unwrap_or(&DUMMY_SALT), &[self.purpose as u8], &id], &self.mac);
+        genuine && salt.is_some()
+    }
+
+    pub(crate) fn write(keys: &FeatureKeys, salt: &[u8], purpose: Purpose, id: Id<OneTime>) -> Secret<String> {
+        let id = id.uuid().into_bytes();
+        let mac = keys.current.mac(&[salt, &[purpose as u8], &id]);
+        let bytes = [&[purpose as u8][..], &id, &mac[..16]].concat();
+        Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+}

@@ -1,0 +1,156 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::rand;
+use cgcg_core::{Clock, Secret};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::phc::{Recipe, SALT_BYTES};
+use super::policy::Normal;
+use super::queue::{Job, Queue};
+use super::settings::{Argon2Settings, PoolSettings};
+
+/// Hashes passwords on threads of its own: as many at once as settings say, in bounded memory, and with a short queue.
+///
+/// A cheap clone. Threads start at the first password, have a low priority, give their memory back after 10 s without
+/// work, and end with the last clone.
+#[derive(Clone)]
+pub struct Pool(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    argon2: Argon2Settings,
+    settings: PoolSettings,
+    clock: Arc<dyn Clock>,
+    pub(super) queue: Arc<Queue>,
+}
+
+/// How long a thread without work keeps its memory.
+const KEEP: Duration = Duration::from_secs(10);
+
+/// Who asks. One lane must not starve the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody with an account.
+    Login,
+    /// Anybody: at most half of the queue.
+    Register,
+}
+
+/// What came out of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// It is the password.
+    pub matches: bool,
+    /// It is the password, and its hash was made with other parameters than today's: store a new one.
+    pub rehash: bool,
+    /// There is a stored hash, but of another form, or dearer than is ever paid: worth an entry in the audit.
+    pub unusable: bool,
+}
+
+/// How busy the pool is, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Passwords that wait.
+    pub queued: usize,
+    /// Passwords that are being hashed.
+    pub running: usize,
+    /// Threads that exist.
+    pub threads: usize,
+    /// Bytes that they hold.
+    pub memory_bytes: usize,
+}
+
+/// The queue is full, the wait was too long, or there was no memory. Nothing was hashed; try again in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being hashed")]
+pub struct Overloaded;
+
+impl Pool {
+    /// Takes settings that `validate` found right; starts nothing yet.
+    pub fn new(argon2: Argon2Settings, settings: PoolSettings, clock: Arc<dyn Clock>) -> Self {
+        Self::keeping(KEEP, argon2, settings, clock)
+    }
+
+    /// As [`Pool::new`]; threads keep their memory for as long as `keep` without work.
+    pub(super) fn keeping(
+        keep: Duration,
+        argon2: Argon2Settings,
+        settings: PoolSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        // More threads than memory for them would only wait for each other.
+        let places = settings.memory_kib() / argon2.memory_kib.max(1);
+        let threads = settings.thread_count().min(places as usize).max(1);
+        let queue = Arc::new(Queue::new(threads, settings.memory_kib(), argon2.memory_kib, keep));
+        Self(Arc::new(Inner { argon2, settings, clock, queue }))
+    }
+
+    /// A new hash with a salt of its own, as the text to be stored (PHC: `$argon2id$v=19$m=…`).
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub async fn hash(&self, lane: Lane, password: &Normal) -> Result<String, Overloaded> {
+        let mut salt = [0; SALT_BYTES];
+        rand::fill(&mut salt).map_err(|_| Overloaded)?;
+        let recipe = Recipe::new(&self.0.argon2, salt);
+        let hash = self.derive(lane, password.clone(), recipe.clone()).await?;
+        Ok(recipe.to_phc(&hash))
+    }
+
+    /// Whether `stored` was made of this password, as it was typed.
+    ///
+    /// `None`, and whatever cannot be checked, costs a hash of today's parameters as well and never matches: the time
+    /// does not tell which accounts exist.
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub async fn verify(&self, password: &Secret<String>, stored: Option<&str>) -> Result<Verdict, Overloaded> {
+        let affordable = |recipe: &Recipe| recipe.memory_kib() <= self.0.settings.memory_kib();
+        let known = stored.and_then(Recipe::parse).filter(|(recipe, _)| affordable(recipe));
+        let unusable = stored.is_some() && known.is_none();
+        let (recipe, expected) = match known {
+            Some((recipe, hash)) => (recipe, Some(hash)),
+            None => (Recipe::new(&self.0.argon2, [0; SALT_BYTES]), None),
+        };
+        let current = recipe.is_current(&self.0.argon2);
+        let hash = self.derive(Lane::Login, Normal::of(password), recipe).await?;
+        let matches = expected.is_some_and(|expected| verify_slices_are_equal(&expected, &hash).is_ok());
+        Ok(Verdict { matches, rehash: matches && !current, unusable })
+    }
+
+    /// How busy it is at this moment.
+    pub fn load(&self) -> Load {
+        self.0.queue.load()
+    }
+
+    async fn derive(&self, lane: Lane, password: Normal, recipe: Recipe) -> Result<Zeroizing<Vec<u8>>, Overloaded> {
+        let (reply, mut answer) = oneshot::channel();
+        let ticket = self.0.queue.enter(Job { password, recipe, lane, reply }).ok_or(Overloaded)?;
+        let late = self.0.clock.sleep(self.0.settings.wait.get());
+        tokio::select! {
+            biased;
+            hash = &mut answer => return hash.map_err(|_| Overloaded),
+            () = late => {}
+        }
+        if ticket.withdraw() {
+            return Err(Overloaded);
+        }
+        // Its turn came in time: the work is half done.
+        answer.await.map_err(|_| Overloaded)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.load()).finish()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}

@@ -1,0 +1,35 @@
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cgcg_web::Problem;
+
+use crate::Service;
+
+/// The keys that check access tokens (RFC 7517).
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "auth",
+    responses(
+        (status = 200, body = Object, headers(("etag" = String, description = "Changes with the keys."))),
+        (status = 304, description = "As before."),
+    ),
+    security(())
+)]
+pub(super) async fn get_jwks(auth: Data<Service>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let body = auth.jwks()?.to_string();
+    let hash = digest(&SHA256, body.as_bytes());
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]));
+    let known = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    // Weak comparison, as RFC 9110 wants it here: a proxy that compresses marks tags as weak.
+    let same = known.flat_map(|value| value.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer.insert_header((CACHE_CONTROL, "public, max-age=3600")).insert_header((ETAG, etag));
+    if same {
+        return Ok(answer.finish());
+    }
+    Ok(answer.content_type("application/json").body(body))
+}

@@ -1,0 +1,114 @@
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use cgcg_core::Secret;
+use cgcg_web::{Json, Problem};
+use serde::Deserialize;
+
+use super::device;
+use crate::{AccountCreate, Credentials, Registered, Service, SetupCreate, Tokens};
+
+/// A refresh token.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshCreate {
+    /// The newest one of the session.
+    #[schema(value_type = String)]
+    pub(super) refresh_token: Secret<String>,
+}
+
+/// Make an account.
+#[utoipa::path(
+    post,
+    path = "/api/v1/auth/register",
+    tag = "auth",
+    request_body = AccountCreate,
+    responses(
+        (status = 201, body = Registered, headers(("location" = String, description = "The account."))),
+        (status = 403, description = "`registration_closed`, `invite_required`, `email_domain_refused`"),
+        (status = 409, description = "`email_taken`, `username_taken`"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`, `username_invalid`"),
+    ),
+    security(())
+)]
+pub(super) async fn register_user(auth: Data<Service>, new: Json<AccountCreate>) -> Result<HttpResponse, Problem> {
+    let account = auth.register(new.0).await?;
+    Ok(created(&auth, &account).json(account))
+}
+
+/// Log in with e-mail or user name and password.
+#[utoipa::path(
+    post,
+    path = "/api/v1/auth/login",
+    tag = "auth",
+    request_body = Credentials,
+    responses(
+        (status = 200, body = Tokens),
+        (status = 401, description = "`invalid_credentials`"),
+        (status = 403, description = "`account_disabled`"),
+        (status = 422, description = "`password_too_long`"),
+    ),
+    security(())
+)]
+pub(super) async fn create_session(
+    auth: Data<Service>,
+    request: HttpRequest,
+    credentials: Json<Credentials>,
+) -> Result<HttpResponse, Problem> {
+    let tokens = auth.login(&credentials.0, &device(&request)).await?;
+    Ok(secret(HttpResponse::Ok()).json(tokens))
+}
+
+/// Take a refresh token for its successor and a new access token.
+///
+/// The same token again gets the same answer for some seconds. Later it ends the session.
+#[utoipa::path(
+    post,
+    path = "/api/v1/auth/refresh",
+    tag = "auth",
+    request_body = RefreshCreate,
+    responses((status = 200, body = Tokens), (status = 401, description = "`invalid_grant`")),
+    security(())
+)]
+pub(super) async fn refresh_session(auth: Data<Service>, token: Json<RefreshCreate>) -> Result<HttpResponse, Problem> {
+    let tokens = auth.refresh(&token.0.refresh_token).await?;
+    Ok(secret(HttpResponse::Ok()).json(tokens))
+}
+
+/// Make the first administrator, with the token of the set-up link.
+#[utoipa::path(
+    post,
+    path = "/api/v1/auth/setup",
+    tag = "auth",
+    request_body = SetupCreate,
+    responses(
+        (status = 201, body = Tokens, headers(("location" = String, description = "The account."))),
+        (status = 404, description = "`setup_closed`"),
+        (status = 409, description = "`email_taken`"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`"),
+    ),
+    security(())
+)]
+pub(super) async fn setup_admin(
+    auth: Data<Service>,
+    request: HttpRequest,
+    new: Json<SetupCreate>,
+) -> Result<HttpResponse, Problem> {
+    let (account, tokens) = auth.setup(new.0, &device(&request)).await?;
+    Ok(secret(created(&auth, &account)).json(tokens))
+}
+
+/// An answer that nobody on the way may keep.
+pub(super) fn secret(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+    answer.insert_header((CACHE_CONTROL, "no-store"));
+    answer
+}
+
+/// 201, with the place of the account where the host named one.
+fn created(auth: &Service, account: &Registered) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Created();
+    if let Some(pattern) = auth.host().user_location {
+        answer.insert_header((LOCATION, pattern.replace("{id}", &account.id.to_string())));
+    }
+    answer
+}

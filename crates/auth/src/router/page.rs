@@ -1,0 +1,34 @@
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cgcg_core::KeyError;
+use cgcg_web::Problem;
+
+/// All in one file: it must work without any network but this server.
+const SETUP: &str = include_str!("setup.html");
+
+/// The page behind the set-up link. The token stands behind the `#` of the link, so it never gets here.
+#[utoipa::path(
+    get,
+    path = "/api/v1/auth/pages/setup",
+    tag = "auth",
+    responses((status = 200, content_type = "text/html", body = String)),
+    security(())
+)]
+pub(super) async fn get_setup_page() -> Result<HttpResponse, Problem> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Problem::internal(KeyError::Chance))?;
+    let nonce = URL_SAFE_NO_PAD.encode(bytes);
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .content_type("text/html; charset=utf-8")
+        .body(SETUP.replace("{nonce}", &nonce)))
+}

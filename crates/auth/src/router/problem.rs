@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use cgcg_core::Denied;
+use cgcg_web::Problem;
+
+use crate::Error;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::InvalidCredentials => unauthorized("invalid_credentials", detail),
+            Error::InvalidGrant => unauthorized("invalid_grant", detail),
+            Error::AccountDisabled => Self::forbidden("account_disabled", detail),
+            Error::InvalidScope => Self::new(StatusCode::BAD_REQUEST, "invalid_scope", detail),
+            Error::PasswordGrantOff => Self::forbidden("password_grant_off", detail),
+            Error::RegistrationClosed => Self::forbidden("registration_closed", detail),
+            Error::InviteRequired => Self::forbidden("invite_required", detail),
+            Error::EmailDomainRefused => Self::forbidden("email_domain_refused", detail),
+            Error::ScopeNotHeld => Self::forbidden("scope_not_held", detail),
+            Error::EmailTaken => Self::conflict("email_taken", detail),
+            Error::UsernameTaken => Self::conflict("username_taken", detail),
+            Error::Invalid { field, invalid } => Self::invalid(field, &invalid),
+            Error::SetupClosed => Self::not_found("setup_closed", detail),
+            Error::NotAPerson => Denied::NotAPerson.into(),
+            Error::NotOpen => Denied::Unavailable.into(),
+            Error::Overloaded => {
+                let busy = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
+                busy.retry_after(Duration::from_secs(1))
+            }
+            Error::Database(error) => Self::database(error),
+            Error::Settings(_) | Error::WrongKey { .. } | Error::Key(_) | Error::Publish(_) => Self::internal(error),
+        }
+    }
+}
+
+/// RFC 9110 wants a challenge with each 401.
+fn unauthorized(code: &'static str, detail: String) -> Problem {
+    let challenge = HeaderValue::from_static("Bearer realm=\"cgcg\"");
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail).header(WWW_AUTHENTICATE, challenge)
+}

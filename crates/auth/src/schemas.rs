@@ -1,0 +1,185 @@
+use std::net::IpAddr;
+
+use cgcg_core::{Account, AccountStatus, Email, Id, Invalid, Secret, Session, Timestamp, User, Username};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::store::sessions::ScopeLimit;
+
+/// Who logs in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct Credentials {
+    /// E-mail or user name.
+    #[cfg_attr(feature = "router", schema(example = "ada@example.org"))]
+    pub login: String,
+    /// As it was set.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub password: Secret<String>,
+}
+
+/// A new account, made by the person itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct AccountCreate {
+    /// To log in with, and where mail goes.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "email", example = "ada@example.org"))]
+    pub email: Email,
+    /// By default at least 12 characters.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub password: Secret<String>,
+    /// For people: 1 to 100 characters, none of them invisible.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// A second name to log in with: 3 to 32 of `a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>))]
+    pub username: Option<Username>,
+}
+
+/// A new administrator, made by the command line.
+#[derive(Debug, Clone)]
+pub struct AdminCreate {
+    /// To log in with, and where mail goes.
+    pub email: Email,
+    /// As strong as everybody's.
+    pub password: Secret<String>,
+    /// For people.
+    pub display_name: Option<String>,
+}
+
+/// The first administrator, made by whoever has the set-up link.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct SetupCreate {
+    /// From the link, behind the `#`.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub token: Secret<String>,
+    /// To log in with, and where mail goes.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "email", example = "ada@example.org"))]
+    pub email: Email,
+    /// By default at least 12 characters.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub password: Secret<String>,
+    /// For people: 1 to 100 characters, none of them invisible.
+    #[serde(default)]
+    pub display_name: Option<String>,
+}
+
+/// From where somebody logs in; kept with the session, for its owner to tell sessions apart.
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    /// The address of the client.
+    pub ip: Option<IpAddr>,
+    /// What the client says it is; cut at 256 bytes.
+    pub user_agent: Option<String>,
+}
+
+/// What a login or a refresh gives. `Debug` shows no token.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct Tokens {
+    /// Shown as `Authorization: Bearer …`.
+    #[serde(serialize_with = "expose")]
+    #[cfg_attr(feature = "router", schema(value_type = String))]
+    pub access_token: Secret<String>,
+    /// Always `Bearer`.
+    #[cfg_attr(feature = "router", schema(value_type = String, example = "Bearer"))]
+    pub token_type: &'static str,
+    /// Life of the access token, seconds.
+    pub expires_in: u64,
+    /// Good for one refresh.
+    #[serde(serialize_with = "expose")]
+    #[cfg_attr(feature = "router", schema(value_type = String))]
+    pub refresh_token: Secret<String>,
+    /// Life of the refresh token, seconds.
+    pub refresh_expires_in: u64,
+    /// What the tokens may do, parted by blanks; absent where that is all that the account may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// An account that was just made.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct Registered {
+    /// Its id.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "uuid"))]
+    pub id: Id<User>,
+    /// Where mail goes.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "email"))]
+    pub email: Email,
+    /// When the person proved to read that mail.
+    pub email_verified_at: Option<Timestamp>,
+    /// A second name to log in with.
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>))]
+    pub username: Option<Username>,
+    /// For people.
+    pub display_name: Option<String>,
+    /// Whether it may be used.
+    pub status: AccountStatus,
+    /// Made at.
+    pub created_at: Timestamp,
+}
+
+impl From<Account> for Registered {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.id,
+            email: account.email,
+            email_verified_at: account.email_verified_at,
+            username: account.username,
+            display_name: account.display_name,
+            status: account.status,
+            created_at: account.created_at,
+        }
+    }
+}
+
+/// A session as it is stored. With its salt and our key its refresh tokens can be made.
+#[derive(Clone, sqlx::FromRow)]
+pub(crate) struct SessionInDb {
+    pub(crate) id: Id<Session>,
+    pub(crate) user_id: Id<User>,
+    /// The generation of the newest refresh token.
+    pub(crate) r#gen: i64,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) rotated_at: Timestamp,
+    pub(crate) idle_expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) revoked_at: Option<Timestamp>,
+    pub(crate) logged_in_at: Timestamp,
+    pub(crate) factors: i64,
+    pub(crate) scope_limit: Option<ScopeLimit>,
+}
+
+impl SessionInDb {
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.ends_at()
+    }
+
+    /// When it ends if nobody refreshes it.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        self.idle_expires_at.min(self.expires_at)
+    }
+}
+
+/// A name for people: 1 to 100 characters after trimming, without those that hide or turn text around.
+pub(crate) fn display_name(text: &str) -> Result<String, Invalid> {
+    let text = text.trim();
+    let hidden = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.is_empty() || text.chars().count() > 100 || text.chars().any(hidden) {
+        let rule = "expected 1 to 100 characters, without control characters and changes of direction";
+        return Err(Invalid::new("display_name_invalid", rule));
+    }
+    Ok(text.to_owned())
+}
+
+fn expose<S: Serializer>(secret: &Secret<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}

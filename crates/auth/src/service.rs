@@ -1,0 +1,141 @@
+mod authenticate;
+mod login;
+mod observer;
+mod open;
+mod refresh;
+mod register;
+mod session;
+mod setup;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cgcg_core::{Clock, Db, FeatureKeys, Publisher, Timestamp, UserDirectory};
+use serde_json::Value;
+
+use crate::cache::Cache;
+use crate::keyring::KeyRing;
+use crate::password::{Policy, Pool};
+use crate::token::{Issuer, Verifier};
+use crate::{Error, Settings};
+
+/// What the host knows and auth cannot.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// Where clients reach the host: `https://api.example.org`. The issuer of tokens, where the settings name none.
+    pub public_url: Option<String>,
+    /// Path of an account, for `Location`: `/api/v1/users/{id}`.
+    pub user_location: Option<&'static str>,
+}
+
+/// Proves who somebody is, and keeps that proof. A cheap clone; one per process.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    keys: Keys,
+    directory: Arc<dyn UserDirectory>,
+    publisher: Arc<dyn Publisher>,
+    host: Host,
+    policy: Policy,
+    pool: Pool,
+    cache: Cache,
+    opened: RwLock<Option<Arc<Opened>>>,
+}
+
+/// Derived from the key that the host gave, one for each purpose.
+struct Keys {
+    refresh: FeatureKeys,
+    one_time: FeatureKeys,
+    seal: FeatureKeys,
+}
+
+/// What is known only once the database was read.
+struct Opened {
+    ring: KeyRing,
+    issuer: Issuer,
+    verifier: Verifier,
+}
+
+impl Service {
+    /// Over any table of accounts. Reads and writes nothing: see [`Service::open`].
+    ///
+    /// # Errors
+    /// [`Error::Settings`] names each key that is wrong.
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        keys: FeatureKeys,
+        directory: Arc<dyn UserDirectory>,
+        publisher: Arc<dyn Publisher>,
+        host: Host,
+    ) -> Result<Self, Error> {
+        let wrong: Vec<String> = settings.validate().iter().map(|(key, mend)| format!("{key}: {mend}")).collect();
+        if !wrong.is_empty() {
+            return Err(Error::Settings(wrong.join("; ")));
+        }
+        let keys = Keys {
+            refresh: keys.derive("refresh")?,
+            one_time: keys.derive("one-time")?,
+            seal: keys.derive("sealing")?,
+        };
+        Ok(Self(Arc::new(Inner {
+            policy: Policy { min: settings.passwords.min },
+            pool: Pool::new(settings.passwords.argon2, settings.passwords.pool, clock.clone()),
+            cache: Cache::new(),
+            opened: RwLock::new(None),
+            db,
+            clock,
+            settings,
+            keys,
+            directory,
+            publisher,
+            host,
+        })))
+    }
+
+    /// The keys that check our tokens, as `/.well-known/jwks.json` answers them (RFC 7517).
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`].
+    pub fn jwks(&self) -> Result<Value, Error> {
+        Ok(self.opened()?.ring.keys().jwks(self.now()))
+    }
+
+    /// What the settings say.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// What the host said of itself.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn opened(&self) -> Result<Arc<Opened>, Error> {
+        let opened = self.0.opened.read().unwrap_or_else(PoisonError::into_inner);
+        opened.clone().ok_or(Error::NotOpen)
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("db", &self.0.db).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+use cgcg_core::{Account, AccountStatus, Conn, Grants, Id, Login, User};
+use metrics::counter;
+use tracing::{error, info};
+
+use super::Service;
+use super::session::Started;
+use crate::password::{Lane, Policy};
+use crate::schemas::{Credentials, Device, Tokens};
+use crate::store::subjects::Rights;
+use crate::{Error, store};
+
+impl Service {
+    /// Opens a session for whoever knows name and password. Unknown names cost the same time as known ones.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`] for every wrong pair; [`Error::AccountDisabled`] only after a right one;
+    /// [`Error::Invalid`] for a password that is too long to be anybody's; [`Error::Overloaded`].
+    pub async fn login(&self, credentials: &Credentials, device: &Device) -> Result<Tokens, Error> {
+        counted(self.prove(credentials, None, device).await)
+    }
+
+    /// As [`Service::login`], for a session that may do no more than `scope` (names parted by blanks; all where
+    /// `None`). Scopes that the account lacks are left out.
+    ///
+    /// # Errors
+    /// As [`Service::login`], and [`Error::InvalidScope`], [`Error::PasswordGrantOff`].
+    pub async fn login_narrowed(
+        &self,
+        credentials: &Credentials,
+        scope: Option<&str>,
+        device: &Device,
+    ) -> Result<Tokens, Error> {
+        if !self.0.settings.tokens.password_grant {
+            return Err(Error::PasswordGrantOff);
+        }
+        let limit = scope.map(scope_names).transpose()?.filter(|names| !names.is_empty());
+        counted(self.prove(credentials, limit, device).await)
+    }
+
+    async fn prove(
+        &self,
+        credentials: &Credentials,
+        limit: Option<Vec<String>>,
+        device: &Device,
+    ) -> Result<Tokens, Error> {
+        self.opened()?;
+        let password =
+            Policy::admit(&credentials.password).map_err(|invalid| Error::invalid("password", invalid))?;
+        let (account, hash) = match self.account_of(&credentials.login).await? {
+            Some((account, hash)) => (Some(account), hash),
+            None => (None, None),
+        };
+        let verdict = self.0.pool.verify(&credentials.password, hash.as_deref()).await?;
+        if verdict.unusable {
+            error!("a stored password hash is of no known form, or costs too much");
+        }
+        let (true, Some(account), Some(hash)) = (verdict.matches, account, hash) else {
+            return Err(Error::InvalidCredentials);
+        };
+        if account.status != AccountStatus::Active {
+            return Err(Error::AccountDisabled);
+        }
+        let stronger = match verdict.rehash {
+            true => Some(self.0.pool.hash(Lane::Login, &password).await?),
+            false => None,
+        };
+        let mut conn = self.0.db.begin().await?;
+        let started = self.start_proved(&mut conn, account.id, &hash, stronger.as_deref(), limit, device).await?;
+        conn.commit().await?;
+        self.sign(&started)
+    }
+
+    /// The part of a login that writes: one short transaction.
+    async fn start_proved(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        hash: &str,
+        stronger: Option<&str>,
+        limit: Option<Vec<String>>,
+        device: &Device,
+    ) -> Result<Started, Error> {
+        // Hashing took a while: what it proved must still hold, and hold until the commit.
+        let rights = self.admit(conn, user).await?;
+        let account = self.0.directory.find(conn, user).await?.ok_or(Error::InvalidCredentials)?;
+        if account.status != AccountStatus::Active {
+            return Err(Error::AccountDisabled);
+        }
+        match store::passwords::find(conn, user).await? {
+            Some(now) if now == hash => {}
+            _ => return Err(Error::InvalidCredentials),
+        }
+        if let Some(stronger) = stronger {
+            store::passwords::rehash(conn, user, hash, stronger).await?;
+        }
+        if let Some(limit) = &limit {
+            let limit: Grants = limit.iter().map(String::as_str).collect();
+            if rights.grants().narrow(&limit).iter().next().is_none() {
+                return Err(Error::InvalidScope);
+            }
+        }
+        self.start_in(conn, user, rights, limit, device).await
+    }
+
+    /// An account and the hash of its password. A text that is no login is an unknown name.
+    async fn account_of(&self, login: &str) -> Result<Option<(Account, Option<String>)>, Error> {
+        let Ok(login) = login.parse::<Login>() else { return Ok(None) };
+        let mut conn = self.0.db.read().await?;
+        let Some(account) = self.0.directory.find_by_login(&mut conn, &login).await? else { return Ok(None) };
+        let hash = store::passwords::find(&mut conn, account.id).await?;
+        Ok(Some((account, hash)))
+    }
+
+    /// What the account may do, held until the transaction ends. An account that was made elsewhere gets its row and
+    /// the default roles now.
+    pub(super) async fn admit(&self, conn: &mut Conn, user: Id<User>) -> Result<Rights, Error> {
+        if !store::subjects::lock(conn, user).await? {
+            self.add_subject(conn, user).await?;
+        }
+        store::subjects::rights(conn, user).await?.ok_or(Error::InvalidCredentials)
+    }
+
+    pub(super) async fn add_subject(&self, conn: &mut Conn, user: Id<User>) -> Result<(), Error> {
+        if !store::subjects::insert(conn, user).await? {
+            store::subjects::lock(conn, user).await?;
+            return Ok(());
+        }
+        for role in &self.0.settings.roles.default {
+            store::roles::grant(conn, user, role, None, self.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Scopes of a request (RFC 6749, section 3.3): blanks part names of printable ASCII without `"` and `\`.
+fn scope_names(text: &str) -> Result<Vec<String>, Error> {
+    let fits = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    let names: Vec<String> = text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let fit = text.len() <= 4_096 && names.iter().all(|name| name.bytes().all(fits));
+    if fit { Ok(names) } else { Err(Error::InvalidScope) }
+}
+
+/// Never says who: people type passwords into the field of the name.
+fn counted(outcome: Result<Tokens, Error>) -> Result<Tokens, Error> {
+    let word = match &outcome {
+        Ok(_) => "success",
+        Err(Error::InvalidCredentials) => "invalid_credentials",
+        Err(Error::AccountDisabled) => "account_disabled",
+        Err(Error::Overloaded) => "overloaded",
+        Err(Error::Invalid { .. } | Error::InvalidScope) => "invalid_request",
+        Err(_) => "error",
+    };
+    counter!("cgcg_auth_logins_total", "outcome" => word).increment(1);
+    if outcome.is_err() {
+        info!(outcome = word, "login failed");
+    }
+    outcome
+}

@@ -1,0 +1,119 @@
+use cgcg_core::{
+    AccountChange, AccountObserver, AccountStatus, BoxFuture, Conn, DirectoryError, Id, ObserverError, Principal,
+    Proof, User,
+};
+use tracing::error;
+
+use super::Service;
+use super::open::ADMIN;
+use crate::{Error, store};
+
+/// Administrators whose accounts are looked at, at most: one that is active is enough.
+const MANY: i64 = 1_000;
+
+impl AccountObserver for Service {
+    /// Ends what the change ends, or refuses: `target_outranks_caller`, `last_admin`.
+    fn before_change<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        by: &'a Principal,
+        id: Id<User>,
+        change: AccountChange,
+    ) -> BoxFuture<'a, Result<(), ObserverError>> {
+        Box::pin(async move {
+            self.may_change(conn, by, id).await?;
+            match change {
+                AccountChange::Enabled => {}
+                AccountChange::EmailChanged => self.end_all(conn, id, by, "email").await?,
+                AccountChange::Disabled => {
+                    self.keep_an_admin(conn, id).await?;
+                    self.end_all(conn, id, by, "disabled").await?;
+                }
+                AccountChange::Deleted => {
+                    self.keep_an_admin(conn, id).await?;
+                    self.end_all(conn, id, by, "deleted").await?;
+                    erase(conn, id).await?;
+                }
+            }
+            if change != AccountChange::Deleted {
+                store::subjects::raise_epoch(conn, id).await?;
+            }
+            let service = self.clone();
+            conn.on_commit(move || service.0.cache.clear_user(id));
+            Ok(())
+        })
+    }
+}
+
+impl Service {
+    /// Everybody may change themselves. Others only whose rights one has oneself, else one scope would be all scopes.
+    async fn may_change(&self, conn: &mut Conn, by: &Principal, id: Id<User>) -> Result<(), ObserverError> {
+        if by.user() == Some(id) {
+            return Ok(());
+        }
+        let rights = store::subjects::rights(conn, id).await?;
+        match rights {
+            Some(rights) if !by.grants.cover(&rights.grants()) => {
+                Err(ObserverError::Refused { code: "target_outranks_caller" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses where `id` is the only administrator who can log in.
+    async fn keep_an_admin(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
+        if !store::roles::holders(conn, ADMIN, MANY).await?.contains(&id) {
+            return Ok(());
+        }
+        // Whoever removes another administrator waits here, and counts after us.
+        store::roles::lock(conn, ADMIN).await?;
+        for other in store::roles::holders(conn, ADMIN, MANY).await? {
+            if other != id && self.is_active(conn, other).await? {
+                return Ok(());
+            }
+        }
+        Err(ObserverError::Refused { code: "last_admin" })
+    }
+
+    async fn is_active(&self, conn: &mut Conn, id: Id<User>) -> Result<bool, ObserverError> {
+        match self.0.directory.find(conn, id).await {
+            Ok(account) => Ok(account.is_some_and(|account| account.status == AccountStatus::Active)),
+            Err(DirectoryError::Database(error)) => Err(error.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Ends the sessions of an account; not the one through which its owner changes the e-mail.
+    async fn end_all(
+        &self,
+        conn: &mut Conn,
+        id: Id<User>,
+        by: &Principal,
+        reason: &'static str,
+    ) -> Result<(), ObserverError> {
+        // First the row that logins hold, so that none slips in between.
+        store::subjects::lock(conn, id).await?;
+        let keep = match by.proof {
+            Proof::Session(session) if by.user() == Some(id) && reason == "email" => Some(session),
+            _ => None,
+        };
+        let ended = store::sessions::revoke_of(conn, id, keep, reason, self.now()).await?;
+        match self.tell_ended(conn, id, &ended, reason).await {
+            Ok(()) => Ok(()),
+            Err(Error::Database(error)) => Err(error.into()),
+            Err(error) => {
+                error!(%error, "the end of sessions could not be published");
+                Err(ObserverError::Database(sqlx::Error::WorkerCrashed))
+            }
+        }
+    }
+}
+
+/// Every row of the account, in the caller's transaction.
+async fn erase(conn: &mut Conn, id: Id<User>) -> sqlx::Result<()> {
+    store::sessions::delete_of(conn, id).await?;
+    store::passwords::delete(conn, id).await?;
+    store::one_time::delete_of(conn, id).await?;
+    store::roles::delete_grants(conn, id).await?;
+    store::subjects::delete(conn, id).await
+}

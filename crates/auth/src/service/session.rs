@@ -1,0 +1,204 @@
+use aws_lc_rs::rand;
+use cgcg_core::{Conn, Grants, Id, KeyError, Principal, Proof, Secret, Session, Timestamp, User};
+use sqlx::types::Json;
+
+use super::Service;
+use crate::refresh::RefreshToken;
+use crate::schemas::{Device, SessionInDb, Tokens};
+use crate::store::sessions::Origin;
+use crate::store::subjects::Rights;
+use crate::token::{NewToken, mint};
+use crate::{Error, message, store};
+
+/// How persons prove who they are, by now (RFC 8176).
+const PASSWORD: &str = "pwd";
+
+/// A session as it is after a commit: all that is needed to sign.
+pub(super) struct Started {
+    pub(super) session: SessionInDb,
+    pub(super) rights: Rights,
+}
+
+impl Service {
+    /// Ends the session that `by` shows. Nothing that was made for it works on this node from then on.
+    ///
+    /// # Errors
+    /// [`Error::NotAPerson`] for keys, [`Error::Database`].
+    pub async fn logout(&self, by: &Principal) -> Result<(), Error> {
+        let (user, session) = person(by)?;
+        self.end_one(user, session).await
+    }
+
+    /// Ends the session of a refresh token, whichever of its tokens it is. A session that has ended stays so.
+    ///
+    /// # Errors
+    /// [`Error::InvalidGrant`] for a token that is not ours, [`Error::Database`].
+    pub async fn logout_with(&self, refresh_token: &Secret<String>) -> Result<(), Error> {
+        let token = RefreshToken::parse(refresh_token.expose()).ok_or(Error::InvalidGrant)?;
+        let row = store::sessions::find(&mut self.0.db.read().await?, token.session).await?;
+        if !token.is_of(&self.0.keys.refresh, row.as_ref().map(|row| row.salt.as_slice())) {
+            return Err(Error::InvalidGrant);
+        }
+        match row {
+            Some(row) => self.end_one(row.user_id, row.id).await,
+            None => Err(Error::InvalidGrant),
+        }
+    }
+
+    /// Ends all sessions of the person, this one too.
+    ///
+    /// # Errors
+    /// As [`Service::logout`].
+    pub async fn end_sessions(&self, by: &Principal) -> Result<(), Error> {
+        let (user, _) = person(by)?;
+        self.end_all_but(user, None).await
+    }
+
+    /// Ends all sessions of the person but the one that `by` shows.
+    ///
+    /// # Errors
+    /// As [`Service::logout`].
+    pub async fn end_other_sessions(&self, by: &Principal) -> Result<(), Error> {
+        let (user, session) = person(by)?;
+        self.end_all_but(user, Some(session)).await
+    }
+
+    async fn end_one(&self, user: Id<User>, session: Id<Session>) -> Result<(), Error> {
+        let mut conn = self.0.db.begin().await?;
+        self.end_in(&mut conn, user, session, "logout").await?;
+        Ok(conn.commit().await?)
+    }
+
+    async fn end_all_but(&self, user: Id<User>, keep: Option<Id<Session>>) -> Result<(), Error> {
+        let mut conn = self.0.db.begin().await?;
+        let ended = store::sessions::revoke_of(&mut conn, user, keep, "logout", self.now()).await?;
+        self.tell_ended(&mut conn, user, &ended, "logout").await?;
+        Ok(conn.commit().await?)
+    }
+
+    pub(super) async fn end_in(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        session: Id<Session>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        if store::sessions::revoke(conn, session, reason, self.now()).await? {
+            self.tell_ended(conn, user, &[session], reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the ends of sessions, and forgets them here in the moment of the commit.
+    pub(super) async fn tell_ended(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        ended: &[Id<Session>],
+        reason: &str,
+    ) -> Result<(), Error> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let messages = ended.iter().map(|session| message::session_revoked(user, *session, reason)).collect();
+        self.0.publisher.publish_in(conn, messages).await?;
+        let (service, ended) = (self.clone(), ended.to_vec());
+        conn.on_commit(move || ended.iter().for_each(|session| service.0.cache.clear_session(user, *session)));
+        Ok(())
+    }
+
+    /// Writes a new session into the caller's transaction.
+    pub(super) async fn start_in(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        rights: Rights,
+        scope_limit: Option<Vec<String>>,
+        device: &Device,
+    ) -> Result<Started, Error> {
+        let now = self.now();
+        let expires_at = now + self.0.settings.sessions.absolute.get();
+        let mut salt = vec![0; 16];
+        rand::fill(&mut salt).map_err(|_| KeyError::Chance)?;
+        let session = SessionInDb {
+            id: Id::new(now),
+            user_id: user,
+            r#gen: 0,
+            salt,
+            rotated_at: now,
+            idle_expires_at: self.idle_end(now, expires_at),
+            expires_at,
+            revoked_at: None,
+            logged_in_at: now,
+            factors: 1,
+            scope_limit: scope_limit.map(Json),
+        };
+        let origin = Origin {
+            methods: PASSWORD,
+            ip: device.ip.map(|ip| ip.to_string()),
+            user_agent: device.user_agent.as_deref().map(|text| cut(text, 256)),
+        };
+        store::sessions::insert(conn, &session, &origin).await?;
+        let others = i64::from(self.0.settings.sessions.max_per_user) - 1;
+        let ended = store::sessions::revoke_surplus(conn, user, session.id, others, now).await?;
+        self.tell_ended(conn, user, &ended, "surplus").await?;
+        self.0.publisher.publish_in(conn, vec![message::session_created(user, session.id)]).await?;
+        Ok(Started { session, rights })
+    }
+
+    /// When a session ends that is used now. Never later than it would anyway.
+    pub(super) fn idle_end(&self, now: Timestamp, expires_at: Timestamp) -> Timestamp {
+        expires_at.min(now + self.0.settings.sessions.idle.get())
+    }
+
+    /// Signs what was committed.
+    pub(super) fn sign(&self, started: &Started) -> Result<Tokens, Error> {
+        let opened = self.opened()?;
+        let (session, rights, now) = (&started.session, &started.rights, self.now());
+        let scope = session.scope_limit.as_ref().map(|_| words(&effective(rights.grants(), session)));
+        let claims = opened.issuer.claims(
+            now,
+            NewToken {
+                user: session.user_id,
+                session: session.id,
+                logged_in_at: session.logged_in_at,
+                methods: vec![PASSWORD.to_owned()],
+                epoch: rights.epoch,
+                roles: rights.roles(),
+                scope: scope.clone(),
+            },
+        );
+        Ok(Tokens {
+            access_token: Secret::new(mint(&opened.ring, &claims)?),
+            token_type: "Bearer",
+            expires_in: opened.issuer.ttl.get().as_secs(),
+            refresh_token: RefreshToken::write(&self.0.keys.refresh, &session.salt, session.id, session.r#gen),
+            refresh_expires_in: session.ends_at().since(now).as_secs(),
+            scope,
+        })
+    }
+}
+
+/// What the account may do now, narrowed to what the session was opened for.
+pub(super) fn effective(grants: Grants, session: &SessionInDb) -> Grants {
+    match &session.scope_limit {
+        Some(limit) => grants.narrow(&limit.iter().map(String::as_str).collect()),
+        None => grants,
+    }
+}
+
+fn words(grants: &Grants) -> String {
+    grants.iter().collect::<Vec<_>>().join(" ")
+}
+
+fn person(by: &Principal) -> Result<(Id<User>, Id<Session>), Error> {
+    match (by.user(), by.proof) {
+        (Some(user), Proof::Session(session)) => Ok((user, session)),
+        _ => Err(Error::NotAPerson),
+    }
+}
+
+/// At most so many bytes, never half a character.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}

@@ -1,0 +1,167 @@
+use cgcg_core::Span;
+use serde::Deserialize;
+
+use crate::password::{Argon2Settings, Policy, PoolSettings};
+
+/// How accounts are opened, and how long proofs last.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Who may open an account.
+    pub registration: Registration,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// Logins on a device.
+    pub sessions: Sessions,
+    /// What a password must be, and what hashing it may cost.
+    pub passwords: Passwords,
+    /// What new accounts may do.
+    pub roles: Roles,
+}
+
+/// Who may open an account.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registration {
+    /// `"open"`: everybody. `"invite"`: administrators make accounts. `"closed"`: nobody.
+    pub policy: RegistrationPolicy,
+    /// Only e-mail addresses of these domains may register, as in `["example.org"]`; empty = any.
+    pub domains: Vec<String>,
+}
+
+/// Who may open an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationPolicy {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Administrators make accounts.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// Access tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// How long an access token lives. 1 to 60 min.
+    pub access_ttl: Span,
+    /// Whether `/auth/token` takes user name and password. Off, it only refreshes, and the login form of `/docs` fails.
+    pub password_grant: bool,
+    /// `iss` of the tokens; the public address of the server where absent.
+    pub issuer: Option<String>,
+    /// `aud` of the tokens; the issuer where absent.
+    pub audience: Option<String>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { access_ttl: Span::minutes(10), password_grant: true, issuer: None, audience: None }
+    }
+}
+
+/// Logins on a device.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// A session that is not refreshed for so long ends. 5 min to 366 d, at most `absolute`.
+    pub idle: Span,
+    /// A session ends then, however busy. 5 min to 3650 d.
+    pub absolute: Span,
+    /// So long after a refresh, the old refresh token gets the same answer again: for lost answers and parallel tabs.
+    /// 0 s to 300 s. Used later, it ends the session.
+    pub grace: Span,
+    /// How old the known state of a session may be when an access token is checked; other nodes see a revoke that
+    /// late. `"0s"` reads each time. At most 5 min.
+    pub check: Span,
+    /// Live sessions of one account; one more ends the oldest. 1 to 1000.
+    pub max_per_user: u16,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            idle: Span::days(14),
+            absolute: Span::days(90),
+            grace: Span::seconds(10),
+            check: Span::seconds(5),
+            max_per_user: 50,
+        }
+    }
+}
+
+/// What a password must be, and what hashing it may cost.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Shortest password, in characters. 8 to 64.
+    pub min: usize,
+    /// Cost of one hash.
+    pub argon2: Argon2Settings,
+    /// Cost of all hashes together.
+    pub pool: PoolSettings,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { min: 12, argon2: Argon2Settings::default(), pool: PoolSettings::default() }
+    }
+}
+
+/// What new accounts may do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    /// Roles of a new account: `"user"` has what every person may do.
+    pub default: Vec<String>,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self { default: vec!["user".to_owned()] }
+    }
+}
+
+impl Settings {
+    /// The section of a settings file, with every default.
+    pub const SAMPLE: &str = include_str!("settings/sample.toml");
+
+    /// All that is wrong, as (key, what to do).
+    pub fn validate(&self) -> Vec<(&'static str, String)> {
+        let minutes = |least, most| Span::minutes(least)..=Span::minutes(most);
+        let sessions = &self.sessions;
+        let absolute = sessions.absolute.min(Span::days(366));
+        let checks = [
+            ("tokens.access_ttl", minutes(1, 60).contains(&self.tokens.access_ttl), "expected 1m to 60m"),
+            ("sessions.absolute", (Span::minutes(5)..=Span::days(3_650)).contains(&sessions.absolute), "expected 5m to 3650d"),
+            ("sessions.idle", (Span::minutes(5)..=absolute).contains(&sessions.idle), "expected 5m to 366d, at most sessions.absolute"),
+            ("sessions.grace", sessions.grace <= Span::seconds(300), "expected 0s to 300s"),
+            ("sessions.check", sessions.check <= Span::minutes(5), "expected 0s to 5m"),
+            ("sessions.max_per_user", (1..=1_000).contains(&sessions.max_per_user), "expected 1 to 1000"),
+            ("roles.default", !self.roles.default.iter().any(|role| role == "admin"), "a new account is never an administrator"),
+        ];
+        let wrong = checks.into_iter().filter(|(_, fits, _)| !fits);
+        let mut wrong: Vec<_> = wrong.map(|(key, _, mend)| (key, mend.to_owned())).collect();
+        let passwords = &self.passwords;
+        let nested = Policy { min: passwords.min }.validate().into_iter();
+        let nested = nested.chain(passwords.argon2.validate()).chain(passwords.pool.validate(&passwords.argon2));
+        wrong.extend(nested.map(|(key, mend)| (password_key(key), mend)));
+        wrong
+    }
+}
+
+/// Where a key of the password settings stands in ours.
+fn password_key(key: &'static str) -> &'static str {
+    match key {
+        "min" => "passwords.min",
+        "memory_kib" => "passwords.argon2.memory_kib",
+        "passes" => "passwords.argon2.passes",
+        "lanes" => "passwords.argon2.lanes",
+        "memory" => "passwords.pool.memory",
+        "threads" => "passwords.pool.threads",
+        "wait" => "passwords.pool.wait",
+        other => other,
+    }
+}

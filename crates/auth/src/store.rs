@@ -1,0 +1,8 @@
+//! Every SQL statement of this feature. A service opens and commits; nothing here does.
+
+pub(crate) mod keys;
+pub(crate) mod one_time;
+pub(crate) mod passwords;
+pub(crate) mod roles;
+pub(crate) mod sessions;
+pub(crate) mod subjects;

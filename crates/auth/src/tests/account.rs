@@ -1,0 +1,116 @@
+use cgcg_core::{Db, Denied, Grants, Principal};
+use cgcg_testkit::both;
+use cgcg_users::UserUpdate;
+
+use super::Bed;
+use crate::{Error, store};
+
+/// What is left of an account in our tables.
+async fn traces(bed: &Bed, id: cgcg_core::Id<cgcg_core::User>) -> bool {
+    let mut conn = bed.db.read().await.unwrap();
+    let password = store::passwords::find(&mut conn, id).await.unwrap();
+    let rights = store::subjects::rights(&mut conn, id).await.unwrap();
+    password.is_some() || rights.is_some()
+}
+
+both! {
+    async fn disabling_ends_what_the_account_had_at_once(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let tokens = bed.log_in("ada@example.org").await;
+        bed.who(&tokens).await.unwrap();
+        bed.users.disable(&Principal::operator(), ada.id).await.unwrap();
+        assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
+        assert!(matches!(bed.auth.refresh(&tokens.refresh_token).await, Err(Error::InvalidGrant)));
+        bed.users.enable(&Principal::operator(), ada.id).await.unwrap();
+        assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
+    }
+
+    async fn deleting_leaves_nothing_and_a_new_account_inherits_nothing(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.admin("root@example.org").await;
+        let ada = bed.admin("ada@example.org").await;
+        let tokens = bed.log_in("ada@example.org").await;
+        let by_herself = bed.who(&tokens).await.unwrap();
+        bed.users.remove(&by_herself, ada.id).await.unwrap();
+        assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
+        assert!(matches!(bed.auth.refresh(&tokens.refresh_token).await, Err(Error::InvalidGrant)));
+        assert!(!traces(&bed, ada.id).await);
+        let again = bed.register("ada@example.org").await;
+        assert_ne!(again.id, ada.id);
+        let tokens = bed.log_in("ada@example.org").await;
+        assert!(!bed.who(&tokens).await.unwrap().grants.allow("users:write"));
+    }
+
+    async fn another_address_ends_the_other_sessions_and_makes_this_token_stale(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let here = bed.log_in("ada@example.org").await;
+        let there = bed.log_in("ada@example.org").await;
+        bed.who(&there).await.unwrap();
+        let by_herself = bed.who(&here).await.unwrap();
+        let update = || -> UserUpdate { serde_json::from_str(r#"{"email": "ada@example.com"}"#).unwrap() };
+        bed.users.update(&by_herself, ada.id, update(), None).await.unwrap();
+        assert_eq!(bed.who(&there).await.unwrap_err(), Denied::Invalid);
+        assert_eq!(bed.who(&here).await.unwrap_err(), Denied::Stale);
+        let here = bed.auth.refresh(&here.refresh_token).await.unwrap();
+        bed.who(&here).await.unwrap();
+    }
+
+    async fn twenty_parallel_removals_leave_one_administrator(db: Db) {
+        let bed = Bed::new(db).await;
+        let mut admins = Vec::new();
+        for at in 0..4 {
+            admins.push(bed.admin(&format!("admin{at}@example.org")).await.id);
+        }
+        let mut tries = tokio::task::JoinSet::new();
+        for at in 0..20 {
+            let (users, id) = (bed.users.clone(), admins[at % 4]);
+            tries.spawn(async move {
+                let operator = Principal::operator();
+                match at % 8 < 4 {
+                    true => users.disable(&operator, id).await.is_ok(),
+                    false => users.remove(&operator, id).await.is_ok(),
+                }
+            });
+        }
+        tries.join_all().await;
+        let mut active = 0;
+        for id in admins {
+            let account = bed.users.get(id).await;
+            active += usize::from(account.is_ok_and(|user| user.status == cgcg_core::AccountStatus::Active));
+        }
+        assert_eq!(active, 1);
+    }
+
+    async fn a_right_to_change_accounts_is_no_right_over_administrators(db: Db) {
+        let bed = Bed::new(db).await;
+        let root = bed.admin("root@example.org").await;
+        bed.admin("other@example.org").await;
+        let ada = bed.register("ada@example.org").await;
+        let bob = bed.register("bob@example.org").await;
+        let tokens = bed.log_in("ada@example.org").await;
+        let mut clerk = (*bed.who(&tokens).await.unwrap()).clone();
+        clerk.grants = ["users:write", "tasks:read"].into_iter().collect::<Grants>();
+        for outcome in [bed.users.disable(&clerk, root.id).await.map(drop), bed.users.remove(&clerk, root.id).await] {
+            assert!(format!("{:?}", outcome.unwrap_err()).contains("target_outranks_caller"));
+        }
+        bed.users.disable(&clerk, bob.id).await.unwrap();
+        // Oneself is never out of reach, whatever one may do.
+        clerk.grants = Grants::default();
+        bed.users.remove(&clerk, ada.id).await.unwrap();
+    }
+
+    async fn the_last_administrator_cannot_leave(db: Db) {
+        let bed = Bed::new(db).await;
+        let root = bed.admin("root@example.org").await;
+        let gone = bed.admin("gone@example.org").await;
+        bed.users.disable(&Principal::operator(), gone.id).await.unwrap();
+        let tokens = bed.log_in("root@example.org").await;
+        let by_himself = bed.who(&tokens).await.unwrap();
+        let refusal = bed.users.remove(&by_himself, root.id).await.unwrap_err();
+        assert!(format!("{refusal:?}").contains("last_admin"));
+        bed.who(&tokens).await.unwrap();
+        bed.auth.refresh(&tokens.refresh_token).await.unwrap();
+    }
+}

@@ -1,0 +1,185 @@
+//! One SQL text, two databases.
+
+mod conn;
+mod lease;
+mod on;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod settings;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod trouble;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+pub use conn::Conn;
+pub use lease::Lease;
+pub use settings::DbSettings;
+pub use trouble::{OpenError, Trouble};
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use lease::Held;
+
+/// Which database a [`Db`] or [`Conn`] is. Both, in every build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// An open database. A cheap clone; one per process, handed to every service.
+#[derive(Clone)]
+pub struct Db(Arc<Pools>);
+
+enum Pools {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Pools),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+}
+
+impl Db {
+    /// Opens `sqlite:<file>` (created where missing, its folder is not) or `postgres://…`, with default settings.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do. SQLite in memory is refused: readers and writer would see two databases.
+    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+        Self::open(&DbSettings {
+            url: url.to_owned().into(),
+            ..DbSettings::default()
+        })
+        .await
+    }
+
+    /// Opens the database that `settings` name.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub async fn open(settings: &DbSettings) -> Result<Self, OpenError> {
+        let pools = match settings.engine() {
+            #[cfg(feature = "sqlite")]
+            Some(Engine::Sqlite) => Pools::Sqlite(sqlite::open(settings).await?),
+            #[cfg(feature = "postgres")]
+            Some(Engine::Postgres) => Pools::Postgres(postgres::open(settings).await?),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            Some(engine) => return Err(OpenError::NotCompiled(engine)),
+            None => return Err(OpenError::Scheme),
+        };
+        Ok(Self(Arc::new(pools)))
+    }
+
+    /// A database that is never reached, for hosts that only print what they have. Each use of it fails.
+    ///
+    /// # Errors
+    /// [`OpenError::NotCompiled`] without any driver.
+    pub fn detached() -> Result<Self, OpenError> {
+        #[cfg(feature = "sqlite")]
+        return Ok(Self(Arc::new(Pools::Sqlite(sqlite::detached()))));
+        #[cfg(all(feature = "postgres", not(feature = "sqlite")))]
+        return Ok(Self(Arc::new(Pools::Postgres(postgres::detached()))));
+        #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+        return Err(OpenError::NotCompiled(Engine::Sqlite));
+    }
+
+    /// Whether it answers now.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        let mut conn = self.read().await?;
+        crate::on!(&mut conn, |c| sqlx::query("select 1")
+            .execute(c)
+            .await
+            .map(drop))
+    }
+
+    /// Which database it is.
+    pub fn engine(&self) -> Engine {
+        match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(_) => Engine::Sqlite,
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A connection to read from. It may not write: SQLite refuses.
+    pub async fn read(&self) -> sqlx::Result<Conn> {
+        let lease = match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Plain(pools.readers.acquire().await?)),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => Lease::Postgres(Held::Plain(pool.acquire().await?)),
+        };
+        Ok(Conn::new(lease, self.clone()))
+    }
+
+    /// A transaction to write in; on PostgreSQL at read committed. Dropped without [`Conn::commit`], it leaves
+    /// nothing behind.
+    ///
+    /// SQLite has one writer: inside its transaction call only what takes the [`Conn`]. Anything else waits for the
+    /// writer that you hold.
+    pub async fn begin(&self) -> sqlx::Result<Conn> {
+        let lease = match *self.0 {
+            // `immediate` takes the lock of the file now. Taken at the first write instead, it fails where another
+            // process wrote after this transaction's first read.
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Open(
+                pools.writer.begin_with("begin immediate").await?,
+            )),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => Lease::Postgres(Held::Open(pool.begin().await?)),
+        };
+        Ok(Conn::new(lease, self.clone()))
+    }
+
+    /// Ends all connections; waits for those that are in use.
+    pub async fn close(&self) {
+        match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => {
+                pools.readers.close().await;
+                pools.writer.close().await;
+            }
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => pool.close().await,
+        }
+    }
+
+    /// `run_direct` is hidden in sqlx 0.9. The public `run`, given a transaction, makes a future that no caller can
+    /// spawn ("implementation of `Acquire` is not general enough").
+    pub(crate) async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
+        match *self.0 {
+            // sqlx locks a PostgreSQL database while it migrates; for SQLite its lock does nothing.
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => {
+                let mut transaction = pools.writer.begin_with("begin immediate").await?;
+                migrator.run_direct(None, &mut *transaction, false).await?;
+                Ok(transaction.commit().await?)
+            }
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => migrator.run(pool).await,
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Db").field(&self.engine()).finish()
+    }
+}

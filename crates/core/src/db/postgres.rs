@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
+
+use super::{DbSettings, OpenError};
+
+/// A connection that rested so long is asked for a sign of life before it is used: a restarted server or a firewall
+/// may have ended it. Busy ones are not, which would double the round trips.
+const RESTED: Duration = Duration::from_secs(2);
+
+pub(super) async fn open(settings: &DbSettings) -> Result<PgPool, OpenError> {
+    let options = settings
+        .url
+        .expose()
+        .parse::<PgConnectOptions>()?
+        .application_name("cgcg")
+        // A statement that never ends, a lock that is never freed and a client that died inside its transaction end
+        // on the server too.
+        .options([
+            ("statement_timeout", "60s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.connections)
+        .acquire_timeout(settings.wait.get())
+        .test_before_acquire(false)
+        .before_acquire(|connection, seen| {
+            Box::pin(async move {
+                // `false` closes it and takes another one.
+                Ok(seen.idle_for < RESTED || connection.ping().await.is_ok())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+/// No server is reached until the first use, and that one fails.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn detached() -> PgPool {
+    PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new().host("/nonexistent"))
+}

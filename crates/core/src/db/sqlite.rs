@@ -1,0 +1,72 @@
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlitePool, query_scalar};
+
+use super::{DbSettings, OpenError};
+
+/// Many readers beside one writer: writers queue in their pool, not at the lock of the file.
+pub(super) struct Pools {
+    /// Connections that refuse to write.
+    pub(super) readers: SqlitePool,
+    /// A pool of one.
+    pub(super) writer: SqlitePool,
+}
+
+/// The oldest release without the write-ahead-log reset bug, which could corrupt a database.
+/// Source: <https://sqlite.org/wal.html#walresetbug>
+const OLDEST: [u32; 3] = [3, 51, 3];
+
+pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
+    let url = settings.url.expose();
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::InMemory);
+    }
+    let options = url
+        .parse::<SqliteConnectOptions>()?
+        .create_if_missing(true)
+        .synchronous(SqliteSynchronous::Full);
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(settings.wait.get())
+            .test_before_acquire(false)
+    };
+    // The writer comes first: it creates the file and turns on the write-ahead log, for good.
+    let writer = pool()
+        .max_connections(1)
+        // Two programs that turn it on at once do not wait for each other: one of them gets "database is locked".
+        // Here, unlike among the options, a failure makes sqlx pause and try again.
+        .after_connect(|connection, _| {
+            let wal = sqlx::query("pragma journal_mode = wal").execute(connection);
+            Box::pin(async { wal.await.map(drop) })
+        })
+        .connect_with(options.clone())
+        .await?;
+    let version: String = query_scalar("select sqlite_version()")
+        .fetch_one(&writer)
+        .await?;
+    let parts: Vec<u32> = version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    if parts.as_slice() < OLDEST.as_slice() {
+        return Err(OpenError::OldSqlite(version));
+    }
+    let readers = pool()
+        .max_connections(settings.connections)
+        .connect_with(options.pragma("query_only", "on"))
+        .await?;
+    Ok(Pools { readers, writer })
+}
+
+/// No file is touched until the first use, and that one fails.
+pub(super) fn detached() -> Pools {
+    let options = || {
+        SqliteConnectOptions::new()
+            .filename("/nonexistent/cgcg.db")
+            .create_if_missing(false)
+    };
+    let pool = || SqlitePoolOptions::new().connect_lazy_with(options());
+    Pools {
+        readers: pool(),
+        writer: pool(),
+    }
+}

@@ -1,0 +1,79 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(
+        unused,
+        unreachable_code,
+        reason = "without a driver there is no connection to do anything with"
+    )
+)]
+
+mod account;
+mod authenticator;
+mod clock;
+mod db;
+mod email;
+mod grants;
+mod health;
+mod id;
+mod invalid;
+#[cfg(feature = "keys")]
+mod keys;
+mod meta;
+mod migrations;
+mod page;
+mod principal;
+mod publisher;
+mod scopes;
+mod seam;
+mod secret;
+mod size;
+mod span;
+mod static_tokens;
+mod task_queue;
+mod timestamp;
+mod topic;
+mod worker;
+
+pub use account::{
+    Account, AccountChange, AccountObserver, AccountStatus, DirectoryError, NewAccount,
+    ObserverError, UserDirectory,
+};
+pub use authenticator::{Authenticator, Credential, Denied, NoAuthenticator};
+pub use clock::{Clock, SystemClock};
+pub use db::{Conn, Db, DbSettings, Engine, Trouble};
+#[doc(hidden)]
+pub use db::{Lease, OpenError};
+pub use email::{Email, Login, Username};
+pub use grants::Grants;
+pub use health::Health;
+pub use id::{ApiKey, Id, ServiceAccount, Session, Task, Tenant, User};
+pub use invalid::Invalid;
+#[cfg(feature = "keys")]
+pub use keys::{FeatureKey, FeatureKeys, KeyError, MasterKey, Sealed};
+pub use meta::Meta;
+pub use migrations::{Migrations, Step};
+pub use page::{Cursor, Limit, Page, PageRequest};
+pub use principal::{Principal, Proof, Subject};
+pub use publisher::{NewMessage, NoPublisher, Publisher};
+pub use scopes::{ScopeInfo, ScopeSpec};
+pub use seam::{BoxError, BoxFuture, SeamError};
+pub use secret::Secret;
+pub use size::Size;
+pub use span::Span;
+pub use static_tokens::{StaticToken, StaticTokens, StaticTokensError};
+pub use task_queue::{NewTask, TaskQueue, TaskState, TaskStatus};
+pub use timestamp::Timestamp;
+pub use topic::TopicSpec;
+pub use worker::{Runs, Worker};
+
+/// The table of facts that belong to the whole database; see [`Meta`].
+pub static MIGRATIONS: Migrations = Migrations {
+    ledger: "_migrations_core",
+    steps: &[Step {
+        version: 1,
+        name: "init",
+        sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_init.postgres.sql"),
+    }],
+};

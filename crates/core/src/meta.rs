@@ -1,0 +1,5 @@
+//! Facts about the whole database.
+
+mod store;
+
+pub use store::Meta;

@@ -1,0 +1,38 @@
+use sqlx::query_scalar;
+
+use crate::{Conn, Db, on};
+
+/// Facts about the whole database, one row each, never changed once they are set.
+pub struct Meta;
+
+impl Meta {
+    /// Stores `value` under `key` unless there is one; answers what stands there now.
+    ///
+    /// Several nodes may do so at once: all get the value of whoever came first.
+    pub async fn claim(db: &Db, key: &str, value: &str) -> sqlx::Result<String> {
+        if let Some(known) = Self::find(db, key).await? {
+            return Ok(known);
+        }
+        let mut conn = db.begin().await?;
+        let insert = "insert into _meta (key, value) values ($1, $2) on conflict (key) do nothing";
+        on!(&mut conn, |c| {
+            sqlx::query(insert).bind(key).bind(value).execute(c).await?;
+        });
+        let known = find(&mut conn, key).await?;
+        conn.commit().await?;
+        known.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// What stands under `key`.
+    pub async fn find(db: &Db, key: &str) -> sqlx::Result<Option<String>> {
+        find(&mut db.read().await?, key).await
+    }
+}
+
+async fn find(conn: &mut Conn, key: &str) -> sqlx::Result<Option<String>> {
+    let sql = "select value from _meta where key = $1";
+    on!(conn, |c| query_scalar(sql)
+        .bind(key)
+        .fetch_optional(c)
+        .await)
+}

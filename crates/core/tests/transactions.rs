@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cgcg_core::{Db, Engine, Trouble};
+use cgcg_testkit::both;
+
+use crate::support::{commit, count, execute};
+
+const TABLE: &str = "create table notes (body text not null)";
+const INSERT: &str = "insert into notes (body) values ('a')";
+const COUNT: &str = "select count(*) from notes";
+
+both! {
+    async fn a_dropped_transaction_leaves_nothing_and_its_writer_is_free_again(db: Db) {
+        commit(&db, TABLE).await;
+        for _ in 0..20 {
+            let mut conn = db.begin().await.unwrap();
+            execute(&mut conn, INSERT).await.unwrap();
+        }
+        assert_eq!(count(&db, COUNT).await, 0);
+        commit(&db, INSERT).await;
+        assert_eq!(count(&db, COUNT).await, 1);
+    }
+
+    async fn a_dropped_transaction_drops_what_was_left_for_its_commit(db: Db) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut conn = db.begin().await.unwrap();
+        conn.on_commit({
+            let runs = runs.clone();
+            move || { runs.fetch_add(1, Ordering::SeqCst); }
+        });
+        drop(conn);
+        assert_eq!(runs.load(Ordering::SeqCst), 0);
+        assert_eq!(Arc::strong_count(&runs), 1);
+    }
+
+    async fn what_is_left_for_the_commit_runs_once_and_after_it(db: Db) {
+        commit(&db, TABLE).await;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut conn = db.begin().await.unwrap();
+        execute(&mut conn, INSERT).await.unwrap();
+        conn.on_commit({
+            let runs = runs.clone();
+            move || { runs.fetch_add(1, Ordering::SeqCst); tell.send(()).unwrap(); }
+        });
+        let reader = tokio::spawn({
+            let db = db.clone();
+            async move {
+                told.await.unwrap();
+                count(&db, COUNT).await
+            }
+        });
+        assert_eq!(runs.load(Ordering::SeqCst), 0);
+        conn.commit().await.unwrap();
+        assert_eq!(reader.await.unwrap(), 1);
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+    }
+
+    async fn outside_a_transaction_it_runs_at_once(db: Db) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut conn = db.read().await.unwrap();
+        conn.on_commit({
+            let runs = runs.clone();
+            move || { runs.fetch_add(1, Ordering::SeqCst); }
+        });
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        conn.commit().await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+    }
+
+    async fn a_connection_belongs_to_its_own_database_alone(db: Db) {
+        let folder = cgcg_testkit::folder();
+        let other = cgcg_testkit::sqlite(&folder).await;
+        for conn in [db.read().await.unwrap(), db.begin().await.unwrap()] {
+            assert!(conn.belongs_to(&db) && conn.belongs_to(&db.clone()));
+            assert!(!conn.belongs_to(&other));
+            assert_eq!(conn.engine(), db.engine());
+        }
+    }
+
+    async fn a_reader_of_sqlite_refuses_to_write(db: Db) {
+        commit(&db, TABLE).await;
+        if db.engine() == Engine::Sqlite {
+            let refused = execute(&mut db.read().await.unwrap(), INSERT).await;
+            assert!(refused.unwrap_err().to_string().contains("readonly"));
+        }
+        assert_eq!(count(&db, COUNT).await, 0);
+    }
+
+    async fn a_reader_does_not_wait_for_the_writer(db: Db) {
+        commit(&db, TABLE).await;
+        let mut writer = db.begin().await.unwrap();
+        execute(&mut writer, INSERT).await.unwrap();
+        assert_eq!(count(&db, COUNT).await, 0);
+        writer.commit().await.unwrap();
+        assert_eq!(count(&db, COUNT).await, 1);
+    }
+
+    async fn a_second_insert_of_a_unique_value_is_a_unique_violation(db: Db) {
+        commit(&db, "create table names (name text not null unique)").await;
+        commit(&db, "insert into names (name) values ('a')").await;
+        let mut conn = db.begin().await.unwrap();
+        let refused = execute(&mut conn, "insert into names (name) values ('a')").await.unwrap_err();
+        assert!(refused.as_database_error().is_some_and(|error| error.is_unique_violation()), "{refused}");
+        assert_eq!(Trouble::of(&refused), Trouble::Other);
+    }
+}
+
+#[test]
+fn whoever_waits_too_long_for_the_writer_of_sqlite_is_told_that_it_is_busy() {
+    cgcg_testkit::run(async {
+        let folder = cgcg_testkit::folder();
+        let mut settings = cgcg_core::DbSettings::default();
+        settings.url = format!("sqlite:{}/cgcg.db", folder.path().display()).into();
+        settings.wait = cgcg_core::Span::millis(50);
+        let db = Db::open(&settings).await.unwrap();
+        let _held = db.begin().await.unwrap();
+        assert_eq!(Trouble::of(&db.begin().await.unwrap_err()), Trouble::Busy);
+    });
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod both;
+mod clock;
+mod database;
+mod server;
+mod wait;
+
+pub use clock::TestClock;
+pub use database::{Database, folder, postgres, postgres_url, sqlite};
+pub use server::PostgresServer;
+pub use wait::{eventually, run, skip};

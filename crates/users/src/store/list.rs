@@ -1,0 +1,93 @@
+use cgcg_core::{AccountStatus, Conn, Cursor, Limit, Timestamp, on};
+use uuid::Uuid;
+
+use super::select;
+use crate::Order;
+use crate::schemas::UserInDb;
+
+/// One text per question. A status stands in it as a literal: a bound one would not find its partial index.
+macro_rules! texts {
+    ($status:expr, $prefix:expr, $beyond:literal, $order:literal) => {
+        match ($status, $prefix) {
+            (None, false) => select!("where ", $beyond, $order),
+            (Some(AccountStatus::Active), false) => {
+                select!("where status = 'active' and ", $beyond, $order)
+            }
+            (Some(AccountStatus::Disabled), false) => {
+                select!("where status = 'disabled' and ", $beyond, $order)
+            }
+            (None, true) => texts!("", $beyond, $order),
+            (Some(AccountStatus::Active), true) => {
+                texts!("status = 'active' and ", $beyond, $order)
+            }
+            (Some(AccountStatus::Disabled), true) => {
+                texts!("status = 'disabled' and ", $beyond, $order)
+            }
+        }
+    };
+    // Two ranges of two unique indexes, then the rows that both found.
+    ($status:literal, $beyond:literal, $order:literal) => {
+        select!(
+            "where id in (select id from users where email_canonical >= $4 and email_canonical < $5
+               union select id from users where username >= $4 and username < $5) and ",
+            $status,
+            $beyond,
+            $order
+        )
+    };
+}
+
+/// Accounts behind `cursor`, one more than `limit`; `prefix` begins the e-mail or the user name.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    status: Option<AccountStatus>,
+    prefix: Option<&str>,
+    order: Order,
+    cursor: Option<Cursor>,
+    limit: Limit,
+) -> sqlx::Result<Vec<UserInDb>> {
+    let filtered = prefix.is_some();
+    let sql = match order {
+        Order::Oldest => {
+            texts!(
+                status,
+                filtered,
+                "(created_at, id) > ($1, $2)",
+                " order by created_at, id limit $3"
+            )
+        }
+        Order::Newest => {
+            texts!(
+                status,
+                filtered,
+                "(created_at, id) < ($1, $2)",
+                " order by created_at desc, id desc limit $3"
+            )
+        }
+    };
+    let Cursor { at, id } = cursor.unwrap_or_else(|| before_all(order));
+    // Both columns are printable ASCII, so DEL ends every name that begins with the prefix.
+    let range = prefix.map(|low| (low, format!("{low}\u{7f}")));
+    on!(conn, |c| {
+        let query = sqlx::query_as(sql).bind(at).bind(id).bind(limit.one_more());
+        let query = match &range {
+            Some((low, high)) => query.bind(*low).bind(high),
+            None => query,
+        };
+        query.fetch_all(c).await
+    })
+}
+
+/// A place before the first row, so that a first page needs no text of its own.
+const fn before_all(order: Order) -> Cursor {
+    match order {
+        Order::Oldest => Cursor {
+            at: Timestamp::from_micros(i64::MIN),
+            id: Uuid::nil(),
+        },
+        Order::Newest => Cursor {
+            at: Timestamp::from_micros(i64::MAX),
+            id: Uuid::max(),
+        },
+    }
+}

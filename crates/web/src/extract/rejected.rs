@@ -1,0 +1,57 @@
+//! serde's errors are texts. What can be told from them is told here, once.
+
+use cgcg_core::Invalid;
+use serde_path_to_error::{Path, Segment};
+
+use crate::{FieldError, Problem};
+
+/// Where serde stopped, outermost first.
+pub(super) fn place(path: &Path) -> Vec<String> {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { variant } => Some(variant.clone()),
+            Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// 422 for what serde says about one field of `part` (`body`, `query`, `path`).
+pub(super) fn field(part: &str, place: &[String], text: &str) -> Problem {
+    // serde_json ends in " at line 1 column 2", which a client that builds its bodies has no use for.
+    let text = text.rsplit_once(" at line ").map_or(text, |(head, _)| head);
+    let (code, detail) = Invalid::unpack(text).unwrap_or_else(|| (code(text), text));
+    let mut loc = vec![part.to_owned()];
+    loc.extend_from_slice(place);
+    // A missing field has no place of its own, and an unknown one only with some formats.
+    if let Some(name) = named(text).filter(|name| place.last().is_none_or(|last| last != name)) {
+        loc.push(name.to_owned());
+    }
+    Problem::wrong_field(FieldError {
+        loc,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+    })
+}
+
+fn code(text: &str) -> &'static str {
+    const KNOWN: [(&str, &str); 4] = [
+        ("unknown field", "unknown_field"),
+        ("missing field", "missing_field"),
+        ("duplicate field", "duplicate_field"),
+        ("unknown variant", "value_unknown"),
+    ];
+    KNOWN
+        .iter()
+        .find(|(start, _)| text.starts_with(start))
+        .map_or("wrong_type", |(_, code)| code)
+}
+
+/// The field in "missing field `name`" and its like.
+fn named(text: &str) -> Option<&str> {
+    let rest = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| text.strip_prefix(start))?;
+    rest.split_once('`').map(|(name, _)| name)
+}

@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+
+use crate::limiter::Allowance;
+use crate::request_id::{REQUEST_ID, RequestId};
+use crate::{Front, Problem, RateLimit, client_ip, observe};
+
+/// The one middleware: request id, rate limit, security headers, problems for whatever actix refuses, log and
+/// metrics. `App::new().wrap(from_fn(pass))`.
+///
+/// # Errors
+/// Those of another middleware further in. Routes fail with answers.
+pub async fn pass(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(front) = Front::of(request.request()).cloned() else {
+        return next
+            .call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body);
+    };
+    let started = front.clock().monotonic();
+    let id = RequestId::of(request.request(), front.clock().now());
+    request.extensions_mut().insert(id.clone());
+    let address = front.limiter().zip(client_ip(request.request()));
+    let allowance = address.map(|(limiter, address)| limiter.take(address));
+
+    let mut response = match allowance.as_ref().map(|allowance| allowance.left) {
+        Some(Err(wait)) => throttled(wait, &id, request),
+        _ => explained(next.call(request).await?.map_into_boxed_body(), &id),
+    };
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.0.clone());
+    secure(headers);
+    if let Some(allowance) = allowance {
+        tell(headers, &allowance);
+    }
+    observe::request(
+        &response,
+        &id,
+        front.clock().monotonic().saturating_sub(started),
+    );
+    Ok(response)
+}
+
+/// Gives every failure a body with the id of the request.
+fn explained(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+    if response.status().as_u16() < 400 {
+        return response;
+    }
+    let problem = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>());
+    if let Some(problem) = problem {
+        let body = problem.response(Some(id.as_str()));
+        return response.into_response(body);
+    }
+    // What actix refuses by itself comes without a body, or with plain text.
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
+        return response;
+    }
+    let mut body = refused(response.status()).response(Some(id.as_str()));
+    if let Some(allow) = response.headers().get(ALLOW) {
+        body.headers_mut().insert(ALLOW, allow.clone());
+    }
+    response.into_response(body)
+}
+
+fn refused(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => ("path_not_found", "no such path"),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "this path has other methods; see Allow",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("media_type_unsupported", "the media type is not supported")
+        }
+        status if status.is_client_error() => {
+            ("request_invalid", "the request cannot be understood")
+        }
+        _ => ("internal", "internal error; the log has the request id"),
+    };
+    Problem::new(status, code, detail)
+}
+
+fn throttled(wait: Duration, id: &RequestId, request: ServiceRequest) -> ServiceResponse<BoxBody> {
+    metrics::counter!("cgcg_http_throttled_total").increment(1);
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let problem =
+        Problem::new(status, "throttled", "too many requests from this address").retry_after(wait);
+    request.into_response(problem.response(Some(id.as_str())))
+}
+
+/// What a browser must not do with an answer. A route that needs more says so itself.
+fn secure(headers: &mut HeaderMap) {
+    const DEFAULTS: [(&str, &str); 6] = [
+        ("cache-control", "no-store"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+    ];
+    for (name, value) in DEFAULTS {
+        let name = HeaderName::from_static(name);
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// Source: draft-ietf-httpapi-ratelimit-headers-10.
+fn tell(headers: &mut HeaderMap, allowance: &Allowance) {
+    let RateLimit { per_second, burst } = allowance.settings;
+    let window = burst.div_ceil(per_second).max(1);
+    let left = allowance.left.unwrap_or_default();
+    let reset = (burst - left.min(burst)).div_ceil(per_second);
+    let values = [
+        (
+            "ratelimit-policy",
+            format!("\"address\";q={burst};w={window}"),
+        ),
+        ("ratelimit", format!("\"address\";r={left};t={reset}")),
+    ];
+    for (name, value) in values {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Logging in and staying logged in.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::{Answer, PASSWORD, Person, Server, Setup};
+
+fn form(server: &Server, body: &str) -> Answer {
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("authorization", "Basic YTpi"),
+    ];
+    server.send("POST", "/api/v1/auth/token", &headers, body)
+}
+
+fn log_in(server: &Server, login: &str, password: &str) -> Answer {
+    server.post(
+        "/api/v1/auth/login",
+        &json!({ "login": login, "password": password }),
+    )
+}
+
+on_both! {
+    fn an_account_registers_logs_in_and_out(setup: Setup) {
+        let server = setup.start();
+        let made = server.register("Ada@Example.ORG").is(201);
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(made.header("location"), Some(&*format!("/api/v1/users/{id}")));
+        let ada = server.log_in("ada@example.org");
+        let me = server.get_as(&ada, "/api/v1/users/me").is(200);
+        assert_eq!((me.json()["id"].as_str(), me.json()["email"].as_str()), (Some(&*id), Some("Ada@example.org")));
+        server.send_as(&ada, "POST", "/api/v1/auth/logout", &Value::Null).is(204);
+        server.get_as(&ada, "/api/v1/users/me").is_problem(401, "token_invalid");
+        server.refresh(&ada.refresh).is_problem(401, "invalid_grant");
+    }
+
+    /// L1: unknown, wrong password and disabled cannot be told apart.
+    fn what_is_wrong_with_a_login_is_not_told(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        server.register("ada@example.org").is(201);
+        let off = server.register("off@example.org").is(201).json()["id"].as_str().unwrap().to_owned();
+        server.send_as(&root, "POST", &format!("/api/v1/users/{off}/disable"), &Value::Null).is(200);
+        let shapes: Vec<_> = ["ada@example.org", "off@example.org", "nobody@example.org", "nobody", "no one at all"]
+            .iter()
+            .map(|login| log_in(&server, login, "a wrong password").is(401).shape())
+            .collect();
+        assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:#?}");
+        assert_eq!(shapes[0].2["code"], "invalid_credentials");
+        log_in(&server, "off@example.org", PASSWORD).is_problem(403, "account_disabled");
+        let forms: Vec<_> = ["ada", "off", "nobody"]
+            .iter()
+            .map(|name| form(&server, &format!("username={name}@example.org&password=wrong-password")).is(400).shape())
+            .collect();
+        assert!(forms.iter().all(|shape| *shape == forms[0]), "{forms:#?}");
+        assert_eq!(forms[0].2["error"], "invalid_grant");
+    }
+
+    /// T1: as RFC 6749 wants it, where that parts from our own custom.
+    fn the_token_endpoint_speaks_oauth(setup: Setup) {
+        let server = setup.start();
+        server.register("ada@example.org").is(201);
+        let login = "grant_type=password&username=ada%40example.org&password=correct+horse+battery&foreign=1";
+        let tokens = form(&server, login).is(200);
+        assert_eq!(tokens.header("cache-control"), Some("no-store"));
+        assert_eq!(tokens.json()["token_type"], "Bearer");
+        let next = form(&server, &format!("grant_type=refresh_token&refresh_token={}", Person::of(&tokens.json()).refresh));
+        server.get_as(&Person::of(&next.is(200).json()), "/api/v1/users/me").is(200);
+        for (body, error) in [
+            ("grant_type=password&username=a&username=b&password=c", "invalid_request"),
+            ("grant_type=password&username=ada%40example.org", "invalid_request"),
+            ("grant_type=client_credentials", "unsupported_grant_type"),
+            ("grant_type=refresh_token&refresh_token=cgr1_no", "invalid_grant"),
+            ("grant_type=password&username=ada%40example.org&password=correct+horse+battery&scope=no:such", "invalid_scope"),
+        ] {
+            let answer = form(&server, body).is(400);
+            assert_eq!((answer.json()["error"].as_str(), answer.header("content-type")), (Some(error), Some("application/json")), "{body}");
+        }
+    }
+
+    /// R1: parallel tabs get one successor.
+    fn fifty_refreshes_at_once_make_one_step(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        let successors: BTreeSet<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..50).map(|_| scope.spawn(|| Person::of(&server.refresh(&ada.refresh).is(200).json()).refresh)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(successors.len(), 1);
+        let successor = successors.first().unwrap();
+        server.refresh(successor).is(200);
+    }
+
+    /// R3: somebody has a copy; nobody can tell who, so both lose it.
+    fn a_token_that_is_two_steps_old_ends_the_session(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        let second = Person::of(&server.refresh(&ada.refresh).is(200).json());
+        let third = Person::of(&server.refresh(&second.refresh).is(200).json());
+        server.refresh(&ada.refresh).is_problem(401, "invalid_grant");
+        server.refresh(&third.refresh).is_problem(401, "invalid_grant");
+        server.get_as(&third, "/api/v1/users/me").is(401);
+    }
+
+    /// R4: once a revoke is answered, nothing minted works on that node.
+    fn other_sessions_end_at_once_and_the_current_one_stays(setup: Setup) {
+        let server = setup.start();
+        let phone = server.person("ada@example.org");
+        let laptop = server.log_in("ada@example.org");
+        server.get_as(&phone, "/api/v1/users/me").is(200);
+        server.send_as(&laptop, "DELETE", "/api/v1/auth/sessions?keep=current", &Value::Null).is(204);
+        server.get_as(&phone, "/api/v1/users/me").is(401);
+        server.refresh(&phone.refresh).is(401);
+        server.get_as(&laptop, "/api/v1/users/me").is(200);
+        server.send_as(&laptop, "DELETE", "/api/v1/auth/sessions", &Value::Null).is(204);
+        server.get_as(&laptop, "/api/v1/users/me").is(401);
+    }
+
+    /// R11: each credential is good for one thing.
+    fn one_credential_in_the_place_of_another_is_refused(setup: Setup) {
+        let mut server = setup.start();
+        let one_time = server.setup_token();
+        let ada = server.person("ada@example.org");
+        for wrong in [&ada.refresh, &one_time] {
+            let thief = Person { access: wrong.clone(), refresh: String::new() };
+            server.get_as(&thief, "/api/v1/users/me").is_problem(401, "token_invalid");
+        }
+        for wrong in [&ada.access, &one_time] {
+            server.refresh(wrong).is(401);
+        }
+    }
+
+    /// J15: one door.
+    fn a_credential_comes_in_one_header_only(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        let bearer = format!("Bearer {}", ada.access);
+        let me = |headers: &[(&str, &str)]| server.send("GET", "/api/v1/users/me", headers, "");
+        me(&[("authorization", &bearer), ("authorization", &bearer)]).is_problem(401, "token_invalid");
+        me(&[("authorization", &bearer.replace("Bearer", "bEARER"))]).is(200);
+        me(&[("authorization", &bearer.replace("Bearer", "Basic"))]).is_problem(401, "token_invalid");
+        me(&[("cookie", &format!("access_token={}", ada.access))]).is_problem(401, "credentials_missing");
+        server.get(&format!("/api/v1/users/me?access_token={}", ada.access)).is_problem(401, "credentials_missing");
+    }
+
+    fn keys_are_published_for_other_services(setup: Setup) {
+        let server = setup.start();
+        let keys = server.get("/.well-known/jwks.json").is(200);
+        assert_eq!(keys.header("cache-control"), Some("public, max-age=3600"));
+        let key = &keys.json()["keys"][0];
+        assert_eq!((key["kty"].as_str(), key["crv"].as_str(), key["alg"].as_str()), (Some("OKP"), Some("Ed25519"), Some("EdDSA")));
+        assert!(key.get("d").is_none(), "the private part is not for the world");
+    }
+
+    /// A4: the last administrator cannot go, whoever asks and how often.
+    fn the_last_administrator_stays(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        let id = server.get_as(&root, "/api/v1/users/me").json()["id"].as_str().unwrap().to_owned();
+        server.send_as(&root, "POST", &format!("/api/v1/users/{id}/disable"), &Value::Null).is_problem(409, "last_admin");
+        server.send_as(&root, "DELETE", "/api/v1/users/me", &Value::Null).is_problem(409, "last_admin");
+        server.get_as(&root, "/api/v1/users/me").is(200);
+    }
+
+    fn a_deleted_account_leaves_its_name_and_nothing_else(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        let id = server.get_as(&ada, "/api/v1/users/me").json()["id"].clone();
+        server.send_as(&ada, "DELETE", "/api/v1/users/me", &Value::Null).is(204);
+        server.get_as(&ada, "/api/v1/users/me").is(401);
+        log_in(&server, "ada@example.org", PASSWORD).is(401);
+        let again = server.register("ada@example.org").is(201);
+        assert_ne!(again.json()["id"], id);
+    }
+}
+
+#[test]
+fn registration_can_be_closed() {
+    let server = Setup::sqlite()
+        .with("CGCG_AUTH__REGISTRATION__POLICY", "closed")
+        .start();
+    server
+        .register("ada@example.org")
+        .is_problem(403, "registration_closed");
+}
+
+/// B5: more logins than the pool takes are refused at once, and the rest of the server does not notice.
+#[test]
+fn a_flood_of_logins_is_refused_and_told_when_to_come_again() {
+    let server = Setup::sqlite()
+        .with("CGCG_AUTH__PASSWORDS__POOL__THREADS", "1")
+        .start();
+    server.register("ada@example.org").is(201);
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..200)
+            .map(|_| scope.spawn(|| log_in(&server, "ada@example.org", "a wrong password")))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(
+        answers
+            .iter()
+            .all(|answer| [401, 503].contains(&answer.status))
+    );
+    let refused = answers.iter().find(|answer| answer.status == 503).unwrap();
+    assert!(
+        refused
+            .is_problem(503, "overloaded")
+            .header("retry-after")
+            .is_some()
+    );
+    server.log_in("ada@example.org");
+}

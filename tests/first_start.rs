@@ -1,0 +1,163 @@
+//! From nothing to an administrator, and what is kept.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::{PASSWORD, Person, Setup};
+
+on_both! {
+    fn the_link_makes_one_administrator_and_no_second(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        assert_eq!(server.get_as(&root, "/api/v1/users/me").is(200).json()["scopes"], json!(["*"]));
+        let again = json!({ "token": "cgo1_AAAA", "email": "eve@example.org", "password": PASSWORD });
+        assert_eq!(server.post("/api/v1/auth/setup", &again).status, 404);
+        let link = setup.run(&["admin", "link"]);
+        assert!(!link.status.success());
+    }
+
+    fn fifty_that_open_the_link_at_once_make_one_administrator(setup: Setup) {
+        let mut server = setup.start();
+        let token = server.setup_token();
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let server = &server;
+            let made: Vec<_> = (0..50)
+                .map(|n| {
+                    let email = format!("root{n}@example.org");
+                    let new = json!({ "token": token, "email": email, "password": PASSWORD });
+                    scope.spawn(move || server.post("/api/v1/auth/setup", &new).status)
+                })
+                .collect();
+            made.into_iter().map(|made| made.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [201, 404, 503].contains(status)), "{statuses:?}");
+    }
+
+    fn a_second_start_keeps_everything(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        server.register("ada@example.org").is(201);
+        server.signal("-TERM");
+        assert!(server.ended().success());
+        let server = setup.start();
+        assert_eq!(server.get_as(&root, "/api/v1/users").is(200).json()["items"].as_array().unwrap().len(), 2);
+        server.log_in("ada@example.org");
+        server.refresh(&root.refresh).is(200);
+    }
+
+    fn the_first_who_registers_is_nobody_special(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        server.get_as(&ada, "/api/v1/users").is_problem(403, "insufficient_scope");
+    }
+
+    fn the_command_line_makes_an_administrator(setup: Setup) {
+        use std::io::Write;
+        let server = setup.start();
+        let arguments = ["admin", "create", "--email", "root@example.org", "--password-stdin"];
+        let mut command = setup.command(&arguments).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        writeln!(command.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+        assert!(command.wait().unwrap().success());
+        let root = server.log_in("root@example.org");
+        server.get_as(&root, "/api/v1/users").is(200);
+    }
+
+    fn another_master_key_does_not_start_and_says_which_one_is_needed(setup: Setup) {
+        drop(setup.start());
+        let other = setup.clone().with("CGCG_KEYS__MASTER", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
+        let output = other.run(&["serve"]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("bring the key of the node that made it"), "{said}");
+    }
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn the_data_folder_is_for_its_owner_only() {
+    let server = Setup::sqlite().start();
+    let mode = |path: &str| {
+        fs::metadata(server.data().join(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode(""), 0o700);
+    assert_eq!(mode("master.key"), 0o600);
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_key_file_that_is_open_cut_or_gone_does_not_start() {
+    let setup = Setup::sqlite();
+    drop(setup.start());
+    let key = setup.folder().join("data/master.key");
+    let refused = |what: &str| {
+        let output = setup.run(&["serve"]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(what), "{said}");
+    };
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    refused("chmod 600");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let whole = fs::read(&key).unwrap();
+    fs::write(&key, &whole[..20]).unwrap();
+    refused("restore it from a backup");
+    fs::remove_file(&key).unwrap();
+    refused("is missing");
+    fs::write(&key, &whole).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    drop(setup.start());
+}
+
+/// Whoever steals the database or reads the log finds nothing to log in with.
+#[test]
+#[cfg(feature = "sqlite")]
+fn no_secret_is_in_the_database_or_the_log() {
+    let setup = Setup::sqlite().with("CGCG_LOG__LEVEL", "trace");
+    let mut server = setup.start();
+    let token = server.setup_token();
+    let new = json!({ "token": token, "email": "root@example.org", "password": PASSWORD });
+    let root = Person::of(&server.post("/api/v1/auth/setup", &new).is(201).json());
+    let next = Person::of(&server.refresh(&root.refresh).is(200).json());
+    server.post(
+        "/api/v1/auth/login",
+        &json!({ "login": "root@example.org", "password": "a wrong password" }),
+    );
+    server.signal("-TERM");
+    server.ended();
+    let key = fs::read_to_string(setup.folder().join("data/master.key")).unwrap();
+    let files = fs::read_dir(setup.folder().join("data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.file_name().unwrap() != "master.key");
+    let mut seen: Vec<(String, Vec<u8>)> = files
+        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
+        .collect();
+    seen.push(("log".to_owned(), setup.log().into_bytes()));
+    assert!(seen.len() >= 2);
+    let secrets = [
+        &*token,
+        PASSWORD,
+        "a wrong password",
+        &*root.access,
+        &*root.refresh,
+        &*next.access,
+        &*next.refresh,
+        key.trim(),
+    ];
+    for (name, bytes) in seen {
+        for secret in secrets {
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "{name} holds {secret}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! End to end, against the real program.
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod assembly;
+#[cfg(feature = "auth")]
+mod auth;
+#[cfg(feature = "auth")]
+mod bad_input;
+#[cfg(feature = "auth")]
+mod crash;
+#[cfg(feature = "auth")]
+mod first_start;
+#[cfg(all(feature = "auth", feature = "postgres"))]
+mod nodes;
+#[cfg(feature = "auth")]
+mod openapi;
+mod server;
+mod settings;
+mod support;
+#[cfg(feature = "auth")]
+mod tour;
+#[cfg(feature = "auth")]
+mod users;

@@ -1,0 +1,139 @@
+//! The document says what the server does.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::Setup;
+
+/// Operations that anybody may call. A new one is written here by hand, or the test fails.
+const PUBLIC: &[&str] = &[
+    "get /.well-known/jwks.json",
+    "get /api/v1/auth/pages/setup",
+    "get /health/live",
+    "get /health/ready",
+    "post /api/v1/auth/login",
+    "post /api/v1/auth/logout",
+    "post /api/v1/auth/refresh",
+    "post /api/v1/auth/register",
+    "post /api/v1/auth/setup",
+    "post /api/v1/auth/token",
+];
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let all = paths.flat_map(|(path, item)| {
+        item.as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| (method.clone(), path.clone(), operation.clone()))
+    });
+    all.collect()
+}
+
+#[test]
+fn every_operation_but_the_public_ones_wants_a_credential() {
+    let server = Setup::sqlite().start();
+    let document = server.get("/openapi.json").is(200).json();
+    let mut public = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let open = operation["security"].as_array().is_some_and(Vec::is_empty);
+        let concrete = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
+        assert!(!concrete.contains('{'), "a new kind of path: {path}");
+        if open
+            || operation["security"]
+                .as_array()
+                .is_some_and(|ways| ways.contains(&json!({})))
+        {
+            public.insert(format!("{method} {path}"));
+            continue;
+        }
+        assert!(
+            operation["security"].is_array(),
+            "{method} {path} says nothing about access"
+        );
+        let headers = [("content-type", "application/json")];
+        server
+            .send(&method.to_uppercase(), &concrete, &headers, "{}")
+            .is_problem(401, "credentials_missing");
+    }
+    // Logout takes a bearer token or a refresh token.
+    let known: BTreeSet<String> = PUBLIC
+        .iter()
+        .map(|operation| (*operation).to_owned())
+        .collect();
+    assert_eq!(public, known);
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_and_says_what_it_answers() {
+    let server = Setup::sqlite().start();
+    let document = server.get("/openapi.json").is(200).json();
+    let mut names = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(names.insert(name.clone()), "{name} twice");
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{method} {path}"
+        );
+        let answers = operation["responses"].as_object().unwrap();
+        assert!(
+            answers.keys().any(|status| status.starts_with('2')),
+            "{method} {path}"
+        );
+        for (status, answer) in answers
+            .iter()
+            .filter(|(status, _)| status.starts_with(['4', '5']))
+        {
+            assert!(
+                !answer["content"].as_object().unwrap().is_empty(),
+                "{method} {path} {status} has no body"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_document_is_the_one_that_was_reviewed() {
+    let printed = Setup::sqlite().run(&["openapi"]);
+    let printed: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let reviewed: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+    assert!(
+        printed == reviewed,
+        "it changed; look at it, then: cargo run -q -- openapi > tests/openapi.json"
+    );
+}
+
+#[test]
+#[cfg(feature = "docs")]
+fn the_docs_are_in_the_binary() {
+    let server = Setup::sqlite().start();
+    assert_eq!(
+        server.get("/docs").is(308).header("location"),
+        Some("/docs/")
+    );
+    let page = server.get("/docs/").is(200);
+    assert!(page.text.contains("swagger-ui"));
+    assert!(
+        page.header("content-security-policy")
+            .unwrap()
+            .contains("connect-src 'self'")
+    );
+    assert!(
+        !page.text.contains("https://"),
+        "nothing may come from elsewhere"
+    );
+    for part in [
+        "swagger-ui-bundle.js",
+        "swagger-ui.css",
+        "swagger-initializer.js",
+    ] {
+        server.get(&format!("/docs/{part}")).is(200);
+    }
+    server
+        .get("/docs/nothing.js")
+        .is_problem(404, "path_not_found");
+}

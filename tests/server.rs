@@ -1,0 +1,100 @@
+//! What holds for every request, whatever the features.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::Setup;
+
+#[test]
+fn every_answer_has_an_id_and_forbids_browsers_what_they_need_not_do() {
+    let server = Setup::sqlite().start();
+    let answer = server.send(
+        "GET",
+        "/health/live",
+        &[("x-request-id", "from-the-proxy-1")],
+        "",
+    );
+    assert_eq!(answer.header("x-request-id"), Some("from-the-proxy-1"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let strange = server.send(
+        "GET",
+        "/nowhere",
+        &[("x-request-id", "no good: it has blanks")],
+        "",
+    );
+    let id = strange
+        .is_problem(404, "path_not_found")
+        .header("x-request-id")
+        .unwrap();
+    assert!(
+        id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{id}"
+    );
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let server = Setup::sqlite().start();
+    let answer = server.send("DELETE", "/health/live", &[], "");
+    assert_eq!(
+        answer.is_problem(405, "method_not_allowed").header("allow"),
+        Some("GET")
+    );
+}
+
+#[test]
+fn one_address_is_slowed_down_and_told_for_how_long() {
+    let setup = Setup::sqlite()
+        .with("CGCG_LIMITS__RATE_LIMIT__PER_SECOND", "1")
+        .with("CGCG_LIMITS__RATE_LIMIT__BURST", "3");
+    let server = setup.start();
+    let answers: Vec<_> = (0..6).map(|_| server.get("/health/live")).collect();
+    assert_eq!(
+        answers[0].header("ratelimit-policy"),
+        Some("\"address\";q=3;w=3")
+    );
+    assert_eq!(answers[0].status, 200);
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(
+        refused.is_problem(429, "throttled").header("retry-after"),
+        Some("1")
+    );
+}
+
+#[test]
+fn a_head_that_never_ends_is_not_waited_for() {
+    let server = Setup::sqlite().with("CGCG_HTTP__HEADER_WAIT", "1s").start();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: cgcg\r\nx-slow: ")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[test]
+fn told_to_stop_it_ends_in_order() {
+    let server = Setup::sqlite().start();
+    server.get("/health/live").is(200);
+    server.signal("-TERM");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let server = Setup::sqlite().start();
+    let folder = cgcg_testkit::folder();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_cgcg"))
+        .args(["--listen", server.address()])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains(server.address()) && said.contains("--listen"),
+        "{said}"
+    );
+}

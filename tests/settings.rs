@@ -1,0 +1,107 @@
+//! Settings: where they come from, and what is said when they are wrong.
+
+use crate::support::Setup;
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+#[cfg(all(
+    feature = "auth",
+    feature = "docs",
+    feature = "metrics",
+    feature = "sqlite",
+    feature = "postgres"
+))]
+fn the_sample_settings_are_what_the_program_prints() {
+    let printed = Setup::sqlite().run(&["config", "sample"]);
+    assert_eq!(text(printed.stdout), include_str!("../deploy/cgcg.toml"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_source() {
+    let setup = Setup::sqlite().with("CGCG_DATABASE__WAIT", "soon");
+    let file = "[http]\nlisten = \"here\"\n[limits]\nbody = 1\n[lgo]\nlevel = \"info\"\n[log]\nlevle = \"info\"\n";
+    std::fs::write(setup.folder().join("cgcg.toml"), file).unwrap();
+    // The option would hide the wrong address.
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cgcg"));
+    let output = command
+        .args(["config", "check"])
+        .current_dir(setup.folder())
+        .env("CGCG_DATABASE__WAIT", "soon")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(output.stderr);
+    for part in [
+        "http.listen",
+        "cgcg.toml",
+        "limits.body",
+        "CGCG_DATABASE__WAIT",
+        "lgo",
+        "levle",
+    ] {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_an_option_over_both() {
+    let setup = Setup::sqlite()
+        .with("CGCG_LOG__LEVEL", "warn")
+        .with("CGCG_HTTP__LISTEN", "127.0.0.1:1");
+    std::fs::write(
+        setup.folder().join("cgcg.toml"),
+        "log.level = \"debug\"\nlog.format = \"json\"\n",
+    )
+    .unwrap();
+    let shown = text(setup.run(&["config", "show"]).stdout);
+    assert!(
+        shown.contains("level = \"warn\"  # CGCG_LOG__LEVEL"),
+        "{shown}"
+    );
+    assert!(shown.contains("format = \"json\"  # cgcg.toml"), "{shown}");
+    assert!(
+        shown.contains("listen = \"127.0.0.1:0\"  # option"),
+        "{shown}"
+    );
+    assert!(shown.contains("grace = \"30s\"  # default"), "{shown}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let setup = Setup::sqlite()
+        .with("CGCG_KEYS__MASTER", "00123")
+        .with("CGCG_DATABASE__URL", "postgres://ada:hunter2@localhost/app");
+    let shown = text(setup.run(&["config", "show"]).stdout);
+    assert!(
+        shown.contains("master = \"[secret]\"  # CGCG_KEYS__MASTER"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("00123"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own() {
+    let setup = Setup::sqlite().with("CGCG_DATABASE__URL_FILE", "url");
+    std::fs::write(setup.folder().join("url"), "sqlite:elsewhere.db\n").unwrap();
+    let shown = text(setup.run(&["config", "show"]).stdout);
+    assert!(
+        shown.contains("url = \"sqlite:elsewhere.db\"  # CGCG_DATABASE__URL_FILE"),
+        "{shown}"
+    );
+}
+
+#[test]
+#[cfg(not(feature = "auth"))]
+fn the_section_of_a_feature_that_is_not_compiled_in_is_a_warning() {
+    let setup = Setup::sqlite();
+    std::fs::write(setup.folder().join("cgcg.toml"), "[auth]\nx = 1\n").unwrap();
+    let output = setup.run(&["config", "check"]);
+    assert!(output.status.success());
+    assert!(text(output.stdout).contains("warning: section [auth] has no effect"));
+}
