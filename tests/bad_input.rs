@@ -47,7 +47,7 @@ on_both! {
             (long.as_bytes(), field("email", "email_invalid")),
             (b"{\"email\":\"b\\u0000@example.org\",\"password\":\"correct horse battery\"}", field("email", "email_invalid")),
             (b"{\"email\":\"b@example.org\",\"password\":\"short\"}", field("password", "password_too_short")),
-            (b"{\"email\":\"b@example.org\",\"password\":\"correct horse battery\",\"display_name\":\"a\\u0000b\"}", field("display_name", "text_invalid")),
+            (b"{\"email\":\"b@example.org\",\"password\":\"correct horse battery\",\"display_name\":\"a\\u0000b\"}", field("display_name", "display_name_invalid")),
             (b"{\"email\":\"ADA@EXAMPLE.ORG\",\"password\":\"correct horse battery\"}", whole(409, "email_taken")),
         ];
         for (body, (status, code, wrong)) in table {

@@ -182,7 +182,8 @@ impl Drop for Server {
 /// Makes the tests `<name>::sqlite` and `<name>::postgres` of each `fn <name>(setup: Setup)`.
 #[macro_export]
 macro_rules! on_both {
-    ($(fn $name:ident($setup:ident: Setup) $body:block)+) => {$(
+    ($($(#[$doc:meta])* fn $name:ident($setup:ident: Setup) $body:block)+) => {$(
+        $(#[$doc])*
         mod $name {
             use super::*;
 

@@ -54,6 +54,8 @@ pub(crate) fn missing(path: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::{FEATURES, missing};
+    use crate::assembly::Assembly;
+    use crate::settings::Settings;
 
     #[test]
     fn only_what_is_not_built_is_missing() {
@@ -63,5 +65,22 @@ mod tests {
         }
         assert_eq!(missing("/api/v1/usersx"), None);
         assert_eq!(missing("/users"), None);
+    }
+
+    #[actix_web::test]
+    async fn the_table_says_what_the_modules_say() {
+        let assembly = Assembly::detached(&Settings::default()).unwrap();
+        for module in assembly.built.modules.iter() {
+            let feature = FEATURES
+                .iter()
+                .find(|feature| feature.name == module.name())
+                .unwrap();
+            assert!(feature.built);
+            assert_eq!(feature.prefixes, module.prefixes(), "{}", module.name());
+        }
+        assert_eq!(
+            assembly.built.modules.len(),
+            FEATURES.iter().filter(|feature| feature.built).count()
+        );
     }
 }

@@ -16,26 +16,45 @@ const ROUNDS: usize = 10;
 
 fn main() {
     let clock = Arc::new(SystemClock::default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
-    print("rss_start_kib", 0, rss_kib());
+    // Before the loops, whose memory is not the pool's.
+    let pool = pool(2, clock.clone());
+    print("rss_start_kib", 2, rss_kib());
+    runtime.block_on(flood(&pool, 2));
+    runtime.block_on(flood(&pool, 2));
+    print("rss_busy_kib", 2, rss_kib());
+    runtime.block_on(async { clock.sleep(Duration::from_secs(12)).await });
+    print(
+        "pool_idle_kib",
+        2,
+        pool.load().memory_bytes as f64 / 1_024.0,
+    );
+    print("rss_idle_kib", 2, rss_kib());
+    runtime.block_on(flood(&pool, 2));
+    print("rss_busy_again_kib", 2, rss_kib());
+    runtime.block_on(async { clock.sleep(Duration::from_secs(12)).await });
+    print("rss_idle_again_kib", 2, rss_kib());
+    throughput(&clock, &runtime);
+}
+
+fn throughput(clock: &Arc<SystemClock>, runtime: &tokio::runtime::Runtime) {
     for threads in [1, 2] {
         let pool = pool(threads, clock.clone());
         let (mut loops, mut pooled) = (Cost::default(), Cost::default());
         runtime.block_on(flood(&pool, threads));
         // By turns, since the machine may be busier at one time than at another.
         for _ in 0..ROUNDS {
-            loops.add(&clock, || bare(threads));
-            pooled.add(&clock, || runtime.block_on(flood(&pool, threads)));
+            loops.add(clock, || bare(threads));
+            pooled.add(clock, || runtime.block_on(flood(&pool, threads)));
         }
         print("bare_hashes_per_s", threads, loops.per_second());
         print("pool_hashes_per_s", threads, pooled.per_second());
         print("bare_cpu_ms_per_hash", threads, loops.cpu_ms());
         print("pool_cpu_ms_per_hash", threads, pooled.cpu_ms());
-        print("rss_busy_kib", threads, rss_kib());
-        runtime.block_on(async { clock.sleep(Duration::from_secs(12)).await });
-        print("pool_idle_kib", threads, pool.load().memory_bytes as f64 / 1_024.0);
-        print("rss_idle_kib", threads, rss_kib());
     }
 }
 
@@ -66,7 +85,11 @@ impl Cost {
 }
 
 fn pool(threads: usize, clock: Arc<SystemClock>) -> Pool {
-    let settings = PoolSettings { memory: Size::mib(256), threads, wait: Span::seconds(30) };
+    let settings = PoolSettings {
+        memory: Size::mib(256),
+        threads,
+        wait: Span::seconds(30),
+    };
     Pool::new(Argon2Settings::default(), settings, clock)
 }
 
@@ -76,9 +99,12 @@ async fn flood(pool: &Pool, threads: usize) {
         let pool = pool.clone();
         let count = HASHES / (threads + 1) + usize::from(client < HASHES % (threads + 1));
         tokio::spawn(async move {
-            let password = Policy::admit(&"correct horse battery".to_owned().into()).expect("short enough");
+            let password =
+                Policy::admit(&"correct horse battery".to_owned().into()).expect("short enough");
             for _ in 0..count {
-                pool.hash(Lane::Login, &password).await.expect("a place in the queue");
+                pool.hash(Lane::Login, &password)
+                    .await
+                    .expect("a place in the queue");
             }
         })
     });
@@ -96,7 +122,12 @@ fn bare(threads: usize) {
             let mut blocks = vec![Block::new(); 19_456];
             let mut hash = [0; 32];
             for _ in 0..HASHES / threads {
-                let done = argon2.hash_password_into_with_memory(b"correct horse battery", &[7; 16], &mut hash, &mut blocks);
+                let done = argon2.hash_password_into_with_memory(
+                    b"correct horse battery",
+                    &[7; 16],
+                    &mut hash,
+                    &mut blocks,
+                );
                 done.expect("a hash");
             }
         })
@@ -109,17 +140,30 @@ fn bare(threads: usize) {
 /// User and system time of the process, to 10 ms. Linux only; 0 elsewhere.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let fields = stat
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .skip(11)
+        .take(2);
+    fields
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 /// Linux only; 0 elsewhere.
 fn rss_kib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default()
 }
 
 fn print(figure: &str, threads: usize, value: f64) {
-    println!("{}", json!({"bench": "hash_pool", "figure": figure, "threads": threads, "value": value}));
+    println!(
+        "{}",
+        json!({"bench": "hash_pool", "figure": figure, "threads": threads, "value": value})
+    );
 }

@@ -5,18 +5,26 @@ use std::sync::Arc;
 
 use cgcg_auth::{AccountCreate, Credentials, Device, Host, Service, Settings};
 use cgcg_core::{
-    AccountObserver, Authenticator, Clock, Credential, Db, FeatureKeys, MasterKey, NoPublisher, Principal, Publisher,
-    ScopeInfo, Secret, SystemClock,
+    AccountObserver, Authenticator, Clock, Credential, Db, FeatureKeys, MasterKey, NoPublisher,
+    Principal, Publisher, ScopeInfo, Secret, SystemClock,
 };
 
 /// What this program asks for.
-const SCOPES: &[ScopeInfo] = &[ScopeInfo { name: "notes:read", about: "Read your notes.", roles: &["user"] }];
+const SCOPES: &[ScopeInfo] = &[ScopeInfo {
+    name: "notes:read",
+    about: "Read your notes.",
+    roles: &["user"],
+}];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = cgcg_testkit::folder();
     let db = Db::connect(&format!("sqlite:{}/host.db", folder.path().display())).await?;
-    for tables in [&cgcg_core::MIGRATIONS, &cgcg_users::MIGRATIONS, &cgcg_auth::MIGRATIONS] {
+    for tables in [
+        &cgcg_core::MIGRATIONS,
+        &cgcg_users::MIGRATIONS,
+        &cgcg_auth::MIGRATIONS,
+    ] {
         tables.run(&db).await?;
     }
     let (auth, users) = services(db)?;
@@ -32,29 +40,51 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let account = auth.register(new).await?;
     println!("registered {} as {}", account.email, account.id);
 
-    let credentials = Credentials { login: "ada".to_owned(), password };
+    let credentials = Credentials {
+        login: "ada".to_owned(),
+        password,
+    };
     let tokens = auth.login(&credentials, &Device::default()).await?;
-    let ada = auth.authenticate(Credential::Bearer(tokens.access_token.expose())).await?;
-    println!("logged in; may read notes: {}", ada.grants.allow("notes:read"));
+    let ada = auth
+        .authenticate(Credential::Bearer(tokens.access_token.expose()))
+        .await?;
+    println!(
+        "logged in; may read notes: {}",
+        ada.grants.allow("notes:read")
+    );
 
     let tokens = auth.refresh(&tokens.refresh_token).await?;
-    println!("refreshed; the next refresh is due within {} s", tokens.refresh_expires_in);
+    println!(
+        "refreshed; the next refresh is due within {} s",
+        tokens.refresh_expires_in
+    );
 
     auth.logout(&ada).await?;
-    println!("logged out; refresh: {}", outcome(auth.refresh(&tokens.refresh_token).await));
+    println!(
+        "logged out; refresh: {}",
+        outcome(auth.refresh(&tokens.refresh_token).await)
+    );
 
     users.disable(&Principal::operator(), account.id).await?;
-    println!("disabled; login: {}", outcome(auth.login(&credentials, &Device::default()).await));
+    println!(
+        "disabled; login: {}",
+        outcome(auth.login(&credentials, &Device::default()).await)
+    );
     Ok(())
 }
 
 fn services(db: Db) -> Result<(Service, cgcg_users::Service), Box<dyn Error>> {
-    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().map_err(|_| "the crypto is chosen already")?;
+    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+        .install_default()
+        .map_err(|_| "the crypto is chosen already")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
     let accounts = cgcg_users::Directory::new(clock.clone(), publisher.clone());
     // A real program keeps its master key.
-    let keys = FeatureKeys { current: MasterKey::generate()?.derive("auth")?, previous: None };
+    let keys = FeatureKeys {
+        current: MasterKey::generate()?.derive("auth")?,
+        previous: None,
+    };
     let auth = Service::new(
         db.clone(),
         clock.clone(),

@@ -53,15 +53,25 @@ impl Cache {
         key
     }
 
-    pub(crate) fn find(&self, key: &Key, now: Timestamp, monotonic: Duration) -> Option<Arc<Principal>> {
+    pub(crate) fn find(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Option<Arc<Principal>> {
         let shard = self.shard(key);
-        let entry = shard.get(key).filter(|entry| entry.is_good(now, monotonic))?;
+        let entry = shard
+            .get(key)
+            .filter(|entry| entry.is_good(now, monotonic))?;
         Some(entry.principal.clone())
     }
 
     pub(crate) fn mark(&self, user: Id<User>) -> Mark {
         let stripe = stripe(user);
-        Mark { stripe, changes: self.changes[stripe].load(Ordering::SeqCst) }
+        Mark {
+            stripe,
+            changes: self.changes[stripe].load(Ordering::SeqCst),
+        }
     }
 
     /// Keeps `principal` unless its account changed since `mark`.
@@ -81,7 +91,14 @@ impl Cache {
         if shard.len() >= PER_SHARD {
             make_room(&mut shard);
         }
-        shard.insert(key, Entry { principal, fresh_until, expires_at });
+        shard.insert(
+            key,
+            Entry {
+                principal,
+                fresh_until,
+                expires_at,
+            },
+        );
     }
 
     /// Forgets one session.

@@ -63,7 +63,9 @@ pub enum Error {
     #[error("settings: {0}")]
     Settings(String),
     /// The stored signing key does not open.
-    #[error("the signing key {kid} in the database was sealed with another master key; bring that key to this node")]
+    #[error(
+        "the signing key {kid} in the database was sealed with another master key; bring that key to this node"
+    )]
     WrongKey {
         /// Its name.
         kid: String,

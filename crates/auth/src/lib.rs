@@ -10,26 +10,26 @@ mod refresh;
 #[cfg(feature = "router")]
 mod router;
 
-
 mod schemas;
 mod service;
 mod settings;
 mod store;
-pub mod token;
-mod worker;
 #[cfg(test)]
 mod tests;
-
-
-
+pub mod token;
+mod worker;
 
 use cgcg_core::{Migrations, Step};
 
 pub use error::Error;
 pub use message::TOPICS;
-pub use schemas::{AccountCreate, AdminCreate, Credentials, Device, Registered, SetupCreate, Tokens};
+pub use schemas::{
+    AccountCreate, AdminCreate, Credentials, Device, Registered, SetupCreate, Tokens,
+};
 pub use service::{Host, Service};
-pub use settings::{Passwords, Registration, RegistrationPolicy, Roles, Sessions, Settings, Tokens as TokenSettings};
+pub use settings::{
+    Passwords, Registration, RegistrationPolicy, Roles, Sessions, Settings, Tokens as TokenSettings,
+};
 
 /// The tables of this feature. Core's own must be there too: the instance has its name in them.
 pub static MIGRATIONS: Migrations = Migrations {

@@ -11,26 +11,53 @@ const REFRESH_REUSED: &str = "auth.refresh.reused";
 pub static TOPICS: &[TopicSpec] = &[
     topic(SESSION_CREATED, "Somebody logged in."),
     topic(SESSION_REVOKED, "A session was ended before its time."),
-    topic(REFRESH_REUSED, "A refresh token was used a second time; its session is over."),
+    topic(
+        REFRESH_REUSED,
+        "A refresh token was used a second time; its session is over.",
+    ),
 ];
 
 const fn topic(filter: &'static str, about: &'static str) -> TopicSpec {
-    TopicSpec { filter, read_scope: None, publish_scope: None, schema: None, about }
+    TopicSpec {
+        filter,
+        read_scope: None,
+        publish_scope: None,
+        schema: None,
+        about,
+    }
 }
 
 pub(crate) fn session_created(user: Id<User>, session: Id<Session>) -> NewMessage {
-    message(SESSION_CREATED, user, json!({"user_id": user, "session_id": session}))
+    message(
+        SESSION_CREATED,
+        user,
+        json!({"user_id": user, "session_id": session}),
+    )
 }
 
 pub(crate) fn session_revoked(user: Id<User>, session: Id<Session>, reason: &str) -> NewMessage {
-    message(SESSION_REVOKED, user, json!({"user_id": user, "session_id": session, "reason": reason}))
+    message(
+        SESSION_REVOKED,
+        user,
+        json!({"user_id": user, "session_id": session, "reason": reason}),
+    )
 }
 
 pub(crate) fn refresh_reused(user: Id<User>, session: Id<Session>) -> NewMessage {
-    message(REFRESH_REUSED, user, json!({"user_id": user, "session_id": session}))
+    message(
+        REFRESH_REUSED,
+        user,
+        json!({"user_id": user, "session_id": session}),
+    )
 }
 
 fn message(topic: &'static str, user: Id<User>, payload: serde_json::Value) -> NewMessage {
     let user = user.to_string();
-    NewMessage { topic: Cow::Borrowed(topic), payload, id: None, key: Some(user.clone()), subject: Some(user) }
+    NewMessage {
+        topic: Cow::Borrowed(topic),
+        payload,
+        id: None,
+        key: Some(user.clone()),
+        subject: Some(user),
+    }
 }

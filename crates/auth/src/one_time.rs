@@ -40,22 +40,36 @@ pub(crate) struct OneTimeToken {
 impl OneTimeToken {
     /// `None` also where it is for another purpose.
     pub(crate) fn parse(text: &str, purpose: Purpose) -> Option<Self> {
-        let body = text.strip_prefix(PREFIX).filter(|body| body.len() == LETTERS)?;
+        let body = text
+            .strip_prefix(PREFIX)
+            .filter(|body| body.len() == LETTERS)?;
         let bytes: [u8; BYTES] = URL_SAFE_NO_PAD.decode(body).ok()?.try_into().ok()?;
         let (first, rest) = bytes.split_first()?;
         let (id, mac) = rest.split_first_chunk::<16>()?;
-        let token = Self { id: Id::from_uuid(Uuid::from_bytes(*id)), purpose, mac: mac.try_into().ok()? };
+        let token = Self {
+            id: Id::from_uuid(Uuid::from_bytes(*id)),
+            purpose,
+            mac: mac.try_into().ok()?,
+        };
         (*first == purpose as u8).then_some(token)
     }
 
     /// Whether we made it for the row with this salt. In constant time; never where there is no row.
     pub(crate) fn is_of(&self, keys: &FeatureKeys, salt: Option<&[u8]>) -> bool {
         let id = self.id.uuid().into_bytes();
-        let genuine = keys.verify_mac(&[salt.unwrap_or(&DUMMY_SALT), &[self.purpose as u8], &id], &self.mac);
+        let genuine = keys.verify_mac(
+            &[salt.unwrap_or(&DUMMY_SALT), &[self.purpose as u8], &id],
+            &self.mac,
+        );
         genuine && salt.is_some()
     }
 
-    pub(crate) fn write(keys: &FeatureKeys, salt: &[u8], purpose: Purpose, id: Id<OneTime>) -> Secret<String> {
+    pub(crate) fn write(
+        keys: &FeatureKeys,
+        salt: &[u8],
+        purpose: Purpose,
+        id: Id<OneTime>,
+    ) -> Secret<String> {
         let id = id.uuid().into_bytes();
         let mac = keys.current.mac(&[salt, &[purpose as u8], &id]);
         let bytes = [&[purpose as u8][..], &id, &mac[..16]].concat();

@@ -24,9 +24,13 @@ pub(crate) struct RefreshToken {
 impl RefreshToken {
     /// One spelling per token: exact length, no padding, no spare bits.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix(PREFIX).filter(|body| body.len() == LETTERS)?;
+        let body = text
+            .strip_prefix(PREFIX)
+            .filter(|body| body.len() == LETTERS)?;
         let bytes: [u8; BYTES] = URL_SAFE_NO_PAD.decode(body).ok()?.try_into().ok()?;
-        let [VERSION, rest @ ..] = bytes else { return None };
+        let [VERSION, rest @ ..] = bytes else {
+            return None;
+        };
         let (session, rest) = rest.split_first_chunk::<16>()?;
         let (generation, mac) = rest.split_first_chunk::<8>()?;
         Some(Self {
@@ -39,12 +43,20 @@ impl RefreshToken {
     /// Whether we made it for the session with this salt. In constant time; never where there is no session.
     pub(crate) fn is_of(&self, keys: &FeatureKeys, salt: Option<&[u8]>) -> bool {
         let (session, generation) = parts(self.session, self.generation);
-        let genuine = keys.verify_mac(&[salt.unwrap_or(&DUMMY_SALT), &session, &generation], &self.mac);
+        let genuine = keys.verify_mac(
+            &[salt.unwrap_or(&DUMMY_SALT), &session, &generation],
+            &self.mac,
+        );
         genuine && salt.is_some()
     }
 
     /// The same text each time: a lost answer can be given again.
-    pub(crate) fn write(keys: &FeatureKeys, salt: &[u8], session: Id<Session>, generation: i64) -> Secret<String> {
+    pub(crate) fn write(
+        keys: &FeatureKeys,
+        salt: &[u8],
+        session: Id<Session>,
+        generation: i64,
+    ) -> Secret<String> {
         let (session, generation) = parts(session, generation);
         let mac = keys.current.mac(&[salt, &session, &generation]);
         let bytes = [&[VERSION][..], &session, &generation, &mac[..16]].concat();
@@ -63,7 +75,10 @@ mod tests {
 
     fn keys() -> FeatureKeys {
         let current = MasterKey::generate().unwrap().derive("refresh").unwrap();
-        FeatureKeys { current, previous: None }
+        FeatureKeys {
+            current,
+            previous: None,
+        }
     }
 
     #[test]
@@ -82,7 +97,9 @@ mod tests {
         let text = RefreshToken::write(&keys, &[7; 16], Id::new(Timestamp::from_micros(1)), 41);
         let letters = text.expose().as_bytes();
         let passes = |bytes: &[u8]| {
-            let token = std::str::from_utf8(bytes).ok().and_then(RefreshToken::parse);
+            let token = std::str::from_utf8(bytes)
+                .ok()
+                .and_then(RefreshToken::parse);
             token.is_some_and(|token| token.is_of(&keys, Some(&[7; 16])))
         };
         assert!(passes(letters));

@@ -91,6 +91,12 @@ struct Document;
 
 /// From where a request comes.
 fn device(request: &HttpRequest) -> Device {
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    Device { ip: client_ip(request), user_agent: user_agent.map(str::to_owned) }
+    let user_agent = request
+        .headers()
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    Device {
+        ip: client_ip(request),
+        user_agent: user_agent.map(str::to_owned),
+    }
 }

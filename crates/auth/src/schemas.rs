@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use cgcg_core::{Account, AccountStatus, Email, Id, Invalid, Secret, Session, Timestamp, User, Username};
+use cgcg_core::{
+    Account, AccountStatus, Email, Id, Invalid, Secret, Session, Timestamp, User, Username,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::store::sessions::ScopeLimit;
@@ -174,7 +176,8 @@ pub(crate) fn display_name(text: &str) -> Result<String, Invalid> {
             || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if text.is_empty() || text.chars().count() > 100 || text.chars().any(hidden) {
-        let rule = "expected 1 to 100 characters, without control characters and changes of direction";
+        let rule =
+            "expected 1 to 100 characters, without control characters and changes of direction";
         return Err(Invalid::new("display_name_invalid", rule));
     }
     Ok(text.to_owned())

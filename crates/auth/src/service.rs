@@ -74,7 +74,11 @@ impl Service {
         publisher: Arc<dyn Publisher>,
         host: Host,
     ) -> Result<Self, Error> {
-        let wrong: Vec<String> = settings.validate().iter().map(|(key, mend)| format!("{key}: {mend}")).collect();
+        let wrong: Vec<String> = settings
+            .validate()
+            .iter()
+            .map(|(key, mend)| format!("{key}: {mend}"))
+            .collect();
         if !wrong.is_empty() {
             return Err(Error::Settings(wrong.join("; ")));
         }
@@ -84,8 +88,14 @@ impl Service {
             seal: keys.derive("sealing")?,
         };
         Ok(Self(Arc::new(Inner {
-            policy: Policy { min: settings.passwords.min },
-            pool: Pool::new(settings.passwords.argon2, settings.passwords.pool, clock.clone()),
+            policy: Policy {
+                min: settings.passwords.min,
+            },
+            pool: Pool::new(
+                settings.passwords.argon2,
+                settings.passwords.pool,
+                clock.clone(),
+            ),
             cache: Cache::new(),
             opened: RwLock::new(None),
             db,
@@ -136,6 +146,8 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("db", &self.0.db).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("db", &self.0.db)
+            .finish_non_exhaustive()
     }
 }

@@ -58,7 +58,12 @@ pub struct Tokens {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { access_ttl: Span::minutes(10), password_grant: true, issuer: None, audience: None }
+        Self {
+            access_ttl: Span::minutes(10),
+            password_grant: true,
+            issuer: None,
+            audience: None,
+        }
     }
 }
 
@@ -106,7 +111,11 @@ pub struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { min: 12, argon2: Argon2Settings::default(), pool: PoolSettings::default() }
+        Self {
+            min: 12,
+            argon2: Argon2Settings::default(),
+            pool: PoolSettings::default(),
+        }
     }
 }
 
@@ -120,7 +129,9 @@ pub struct Roles {
 
 impl Default for Roles {
     fn default() -> Self {
-        Self { default: vec!["user".to_owned()] }
+        Self {
+            default: vec!["user".to_owned()],
+        }
     }
 }
 
@@ -134,19 +145,49 @@ impl Settings {
         let sessions = &self.sessions;
         let absolute = sessions.absolute.min(Span::days(366));
         let checks = [
-            ("tokens.access_ttl", minutes(1, 60).contains(&self.tokens.access_ttl), "expected 1m to 60m"),
-            ("sessions.absolute", (Span::minutes(5)..=Span::days(3_650)).contains(&sessions.absolute), "expected 5m to 3650d"),
-            ("sessions.idle", (Span::minutes(5)..=absolute).contains(&sessions.idle), "expected 5m to 366d, at most sessions.absolute"),
-            ("sessions.grace", sessions.grace <= Span::seconds(300), "expected 0s to 300s"),
-            ("sessions.check", sessions.check <= Span::minutes(5), "expected 0s to 5m"),
-            ("sessions.max_per_user", (1..=1_000).contains(&sessions.max_per_user), "expected 1 to 1000"),
-            ("roles.default", !self.roles.default.iter().any(|role| role == "admin"), "a new account is never an administrator"),
+            (
+                "tokens.access_ttl",
+                minutes(1, 60).contains(&self.tokens.access_ttl),
+                "expected 1m to 60m",
+            ),
+            (
+                "sessions.absolute",
+                (Span::minutes(5)..=Span::days(3_650)).contains(&sessions.absolute),
+                "expected 5m to 3650d",
+            ),
+            (
+                "sessions.idle",
+                (Span::minutes(5)..=absolute).contains(&sessions.idle),
+                "expected 5m to 366d, at most sessions.absolute",
+            ),
+            (
+                "sessions.grace",
+                sessions.grace <= Span::seconds(300),
+                "expected 0s to 300s",
+            ),
+            (
+                "sessions.check",
+                sessions.check <= Span::minutes(5),
+                "expected 0s to 5m",
+            ),
+            (
+                "sessions.max_per_user",
+                (1..=1_000).contains(&sessions.max_per_user),
+                "expected 1 to 1000",
+            ),
+            (
+                "roles.default",
+                !self.roles.default.iter().any(|role| role == "admin"),
+                "a new account is never an administrator",
+            ),
         ];
         let wrong = checks.into_iter().filter(|(_, fits, _)| !fits);
         let mut wrong: Vec<_> = wrong.map(|(key, _, mend)| (key, mend.to_owned())).collect();
         let passwords = &self.passwords;
         let nested = Policy { min: passwords.min }.validate().into_iter();
-        let nested = nested.chain(passwords.argon2.validate()).chain(passwords.pool.validate(&passwords.argon2));
+        let nested = nested
+            .chain(passwords.argon2.validate())
+            .chain(passwords.pool.validate(&passwords.argon2));
         wrong.extend(nested.map(|(key, mend)| (password_key(key), mend)));
         wrong
     }

@@ -1,6 +1,8 @@
 mod account;
 mod login;
 mod refresh;
+#[cfg(feature = "router")]
+mod router;
 mod session;
 mod setup;
 mod start;
@@ -9,19 +11,30 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cgcg_core::{
-    AccountObserver, Authenticator, BoxFuture, Conn, Credential, Db, Denied, FeatureKeys, MasterKey, NewMessage,
-    Principal, Publisher, ScopeInfo, Secret, SeamError,
+    AccountObserver, Authenticator, BoxFuture, Conn, Credential, Db, Denied, FeatureKeys,
+    MasterKey, NewMessage, Principal, Publisher, ScopeInfo, SeamError, Secret,
 };
 use cgcg_testkit::TestClock;
 use serde_json::Value;
 
-use crate::{AccountCreate, Credentials, Device, Error, Host, MIGRATIONS, Registered, Service, Settings, Tokens};
+use crate::{
+    AccountCreate, Credentials, Device, Error, Host, MIGRATIONS, Registered, Service, Settings,
+    Tokens,
+};
 
 const PASSWORD: &str = "correct horse battery";
 
 const CATALOGUE: &[ScopeInfo] = &[
-    ScopeInfo { name: "tasks:read", about: "Read your tasks.", roles: &["user"] },
-    ScopeInfo { name: "users:write", about: "Change accounts.", roles: &[] },
+    ScopeInfo {
+        name: "tasks:read",
+        about: "Read your tasks.",
+        roles: &["user"],
+    },
+    ScopeInfo {
+        name: "users:write",
+        about: "Change accounts.",
+        roles: &[],
+    },
 ];
 
 /// A node on a database, with all that a test looks at from outside.
@@ -50,7 +63,9 @@ impl Bed {
     /// A node whose master key is made of `seed`.
     fn unopened(db: Db, clock: TestClock, settings: Settings, seed: u8) -> Self {
         // Only the first call of a process can succeed.
-        jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().ok();
+        jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+            .install_default()
+            .ok();
         let (time, published) = (Arc::new(clock.clone()), Arc::<Published>::default());
         let directory = cgcg_users::Directory::new(time.clone(), published.clone());
         let auth = Service::new(
@@ -60,18 +75,39 @@ impl Bed {
             keys(seed),
             Arc::new(directory.clone()),
             published.clone(),
-            Host::default(),
+            Host {
+                public_url: None,
+                user_location: Some("/api/v1/users/{id}"),
+            },
         );
         let auth = auth.unwrap();
         let observers = vec![Arc::new(auth.clone()) as Arc<dyn AccountObserver>];
         let settings = cgcg_users::Settings::default();
-        let users = cgcg_users::Service::new(db.clone(), time, settings, directory, observers, published.clone());
-        Self { db, clock, published, auth, users }
+        let users = cgcg_users::Service::new(
+            db.clone(),
+            time,
+            settings,
+            directory,
+            observers,
+            published.clone(),
+        );
+        Self {
+            db,
+            clock,
+            published,
+            auth,
+            users,
+        }
     }
 
     /// A second node on the same database.
     async fn second(&self) -> Self {
-        let node = Self::unopened(self.db.clone(), self.clock.clone(), self.auth.settings().clone(), 7);
+        let node = Self::unopened(
+            self.db.clone(),
+            self.clock.clone(),
+            self.auth.settings().clone(),
+            7,
+        );
         node.auth.open(CATALOGUE).await.unwrap();
         node
     }
@@ -85,7 +121,10 @@ impl Bed {
     }
 
     async fn try_log_in(&self, login: &str, password: &str) -> Result<Tokens, Error> {
-        let credentials = Credentials { login: login.to_owned(), password: secret(password) };
+        let credentials = Credentials {
+            login: login.to_owned(),
+            password: secret(password),
+        };
         self.auth.login(&credentials, &Device::default()).await
     }
 
@@ -96,7 +135,9 @@ impl Bed {
     }
 
     async fn who(&self, tokens: &Tokens) -> Result<Arc<Principal>, Denied> {
-        self.auth.authenticate(Credential::Bearer(tokens.access_token.expose())).await
+        self.auth
+            .authenticate(Credential::Bearer(tokens.access_token.expose()))
+            .await
     }
 
     async fn admin(&self, email: &str) -> Registered {
@@ -105,7 +146,10 @@ impl Bed {
             password: secret(PASSWORD),
             display_name: None,
         };
-        self.auth.create_admin(&Principal::operator(), new).await.unwrap()
+        self.auth
+            .create_admin(&Principal::operator(), new)
+            .await
+            .unwrap()
     }
 
     fn advance(&self, seconds: u64) {
@@ -114,7 +158,12 @@ impl Bed {
 }
 
 fn new_account(email: &str) -> AccountCreate {
-    AccountCreate { email: email.parse().unwrap(), password: secret(PASSWORD), display_name: None, username: None }
+    AccountCreate {
+        email: email.parse().unwrap(),
+        password: secret(PASSWORD),
+        display_name: None,
+        username: None,
+    }
 }
 
 fn secret(text: &str) -> Secret<String> {
@@ -123,7 +172,10 @@ fn secret(text: &str) -> Secret<String> {
 
 fn keys(seed: u8) -> FeatureKeys {
     let bytes = std::array::from_fn(|at| seed.wrapping_add(u8::try_from(at).unwrap()));
-    FeatureKeys { current: MasterKey::new(bytes).unwrap().derive("auth").unwrap(), previous: None }
+    FeatureKeys {
+        current: MasterKey::new(bytes).unwrap().derive("auth").unwrap(),
+        previous: None,
+    }
 }
 
 /// Keeps topics in the order in which they were published, committed or not.
@@ -132,12 +184,21 @@ struct Published(Mutex<Vec<String>>);
 
 impl Published {
     fn count(&self, topic: &str) -> usize {
-        self.0.lock().unwrap().iter().filter(|published| *published == topic).count()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|published| *published == topic)
+            .count()
     }
 }
 
 impl Publisher for Published {
-    fn publish_message<'a>(&'a self, topic: &'a str, _: Value) -> BoxFuture<'a, Result<(), SeamError>> {
+    fn publish_message<'a>(
+        &'a self,
+        topic: &'a str,
+        _: Value,
+    ) -> BoxFuture<'a, Result<(), SeamError>> {
         self.0.lock().unwrap().push(topic.to_owned());
         Box::pin(async { Ok(()) })
     }
@@ -147,7 +208,11 @@ impl Publisher for Published {
         _: &'a mut Conn,
         messages: Vec<NewMessage>,
     ) -> BoxFuture<'a, Result<(), SeamError>> {
-        self.0.lock().unwrap().extend(messages.into_iter().map(|message| message.topic.into_owned()));
+        self.0.lock().unwrap().extend(
+            messages
+                .into_iter()
+                .map(|message| message.topic.into_owned()),
+        );
         Box::pin(async { Ok(()) })
     }
 }

@@ -161,7 +161,7 @@ impl Db {
     /// spawn ("implementation of `Acquire` is not general enough").
     pub(crate) async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
         match *self.0 {
-            // sqlx locks a PostgreSQL database while it migrates; for SQLite its lock does nothing.
+            // sqlx's lock does nothing for SQLite.
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
                 let mut transaction = pools.writer.begin_with("begin immediate").await?;
@@ -169,7 +169,7 @@ impl Db {
                 Ok(transaction.commit().await?)
             }
             #[cfg(feature = "postgres")]
-            Pools::Postgres(ref pool) => migrator.run(pool).await,
+            Pools::Postgres(ref pool) => postgres::migrate(pool, migrator).await,
         }
     }
 

@@ -11,6 +11,7 @@
 mod account;
 mod authenticator;
 mod clock;
+mod coalescer;
 mod db;
 mod email;
 mod grants;
@@ -41,6 +42,7 @@ pub use account::{
 };
 pub use authenticator::{Authenticator, Credential, Denied, NoAuthenticator};
 pub use clock::{Clock, SystemClock};
+pub use coalescer::Coalescer;
 pub use db::{Conn, Db, DbSettings, Engine, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};

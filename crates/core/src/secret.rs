@@ -58,6 +58,10 @@ impl<'de> Deserialize<'de> for Secret<String> {
                 Ok(Secret(text))
             }
 
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+                Err(E::custom("invalid type: boolean, expected a text"))
+            }
+
             fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
                 Err(E::custom("invalid type: number, expected a text"))
             }
@@ -71,7 +75,8 @@ impl<'de> Deserialize<'de> for Secret<String> {
             }
         }
 
-        deserializer.deserialize_str(Text)
+        // Not `deserialize_str`: asked for a text, serde_json does not call the visitor, but repeats the wrong value.
+        deserializer.deserialize_any(Text)
     }
 }
 

@@ -14,7 +14,8 @@ use crate::Invalid;
 #[sqlx(transparent)]
 pub struct Timestamp(i64);
 
-/// The last microsecond that RFC 3339 can write.
+/// The first and the last microsecond that RFC 3339 can write: the years 0 to 9999.
+const FIRST: i64 = -62_167_219_200_000_000;
 const LAST: i64 = 253_402_300_799_999_999;
 
 impl Timestamp {
@@ -45,7 +46,7 @@ impl Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
-    /// Stops at the last time that can be written.
+    /// Stops at the last time that can be written, as subtraction does at the first.
     fn add(self, time: Duration) -> Self {
         let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(LAST))
@@ -57,7 +58,7 @@ impl Sub<Duration> for Timestamp {
 
     fn sub(self, time: Duration) -> Self {
         let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros))
+        Self(self.0.saturating_sub(micros).max(FIRST))
     }
 }
 
@@ -72,7 +73,7 @@ impl From<SystemTime> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = i128::from(self.0) * 1_000;
+        let nanos = i128::from(self.0.clamp(FIRST, LAST)) * 1_000;
         let text = OffsetDateTime::from_unix_timestamp_nanos(nanos)
             .ok()
             .and_then(|time| time.format(&Rfc3339).ok());

@@ -1,11 +1,11 @@
 use cgcg_core::{Db, DbSettings, MIGRATIONS, OpenError, Span};
 
 async fn refusal(url: &str) -> OpenError {
-    let mut settings = DbSettings {
+    let settings = DbSettings {
         url: url.to_owned().into(),
+        wait: Span::millis(200),
         ..DbSettings::default()
     };
-    settings.wait = Span::millis(200);
     Db::open(&settings).await.expect_err(url)
 }
 
@@ -33,6 +33,9 @@ fn an_address_that_is_no_database_of_ours_is_answered_by_the_two_that_are() {
 fn a_database_in_memory_is_refused_because_readers_would_not_see_what_is_written() {
     cgcg_testkit::run(async {
         for url in [
+            "sqlite:",
+            "sqlite://",
+            "sqlite:?mode=rwc",
             "sqlite::memory:",
             "sqlite://:memory:",
             "sqlite:x.db?mode=memory",
@@ -46,11 +49,12 @@ fn a_database_in_memory_is_refused_because_readers_would_not_see_what_is_written
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_an_error_of_the_database() {
+fn a_server_that_does_not_answer_is_told_from_one_that_is_busy() {
     cgcg_testkit::run(async {
         // Nothing listens on the port of tcpmux.
         let refused = refusal("postgres://cgcg:pass-phrase@127.0.0.1:1/cgcg").await;
         assert!(matches!(refused, OpenError::Database(_)), "{refused}");
+        assert!(refused.to_string().contains("refused"), "{refused}");
         assert!(!format!("{refused} {refused:?}").contains("pass-phrase"));
     });
 }
@@ -67,7 +71,7 @@ fn a_database_that_the_server_does_not_have_is_named() {
 }
 
 #[test]
-fn a_file_in_a_folder_that_is_not_there_is_an_error() {
+fn a_file_in_a_folder_that_is_not_there_is_named() {
     cgcg_testkit::run(async {
         let folder = cgcg_testkit::folder();
         let refused = refusal(&format!(
@@ -75,7 +79,8 @@ fn a_file_in_a_folder_that_is_not_there_is_an_error() {
             folder.path().display()
         ))
         .await;
-        assert!(matches!(refused, OpenError::Database(_)), "{refused}");
+        assert!(matches!(refused, OpenError::File(_)), "{refused}");
+        assert!(refused.to_string().contains("/absent/cgcg.db"), "{refused}");
     });
 }
 

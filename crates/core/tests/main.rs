@@ -3,10 +3,12 @@
 
 // `cfg(test)` tells clippy that these are tests.
 #[cfg(test)]
+mod coalescer;
 mod columns;
 #[cfg(test)]
 mod connect;
-#[cfg(all(test, feature = "keys"))]
+#[cfg(test)]
+#[cfg(feature = "keys")]
 mod keys;
 #[cfg(test)]
 mod meta;

@@ -92,6 +92,16 @@ both! {
         assert_eq!(count(&db, "select count(*) from _migrations_notes").await, 1);
     }
 
+    async fn a_step_that_failed_can_be_mended_while_the_program_runs(db: Db) {
+        for _ in 0..3 {
+            // Held, so that the next run has another connection.
+            let _held = db.read().await.unwrap();
+            BROKEN.run(&db).await.unwrap_err();
+        }
+        NEW.run(&db).await.unwrap();
+        assert_eq!(count(&db, COUNT).await, 2);
+    }
+
     async fn two_features_do_not_see_each_others_ledger(db: Db) {
         NEW.run(&db).await.unwrap();
         OTHER.run(&db).await.unwrap();

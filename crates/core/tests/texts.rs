@@ -87,6 +87,16 @@ fn a_secret_shows_nothing_in_debug_and_nothing_in_errors() {
     assert_eq!(settings.key.expose(), "pass-phrase");
     assert!(!format!("{settings:?} {settings:#?}").contains("phrase"));
     assert!(!format!("{:?}", Secret::new(vec![424_242_u32])).contains("424242"));
+    for wrong in [
+        "424242",
+        "-424242",
+        "424242.5",
+        "[424242]",
+        r#"{"a": 424242}"#,
+    ] {
+        let error = from_str::<Settings>(&format!(r#"{{"key": {wrong}}}"#)).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("424242"), "{error}");
+    }
     // As a reader of settings finds them: a key of digits only, not in quotes.
     let numbers: [serde_json::Error; 3] = [
         Secret::<String>::deserialize(424_242_u64.into_deserializer()).unwrap_err(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cgcg_core::{Db, Engine, Trouble};
+use cgcg_core::{Db, DbSettings, Engine, Span, Trouble};
 use cgcg_testkit::both;
 
 use crate::support::{commit, count, execute};
@@ -111,9 +111,12 @@ both! {
 fn whoever_waits_too_long_for_the_writer_of_sqlite_is_told_that_it_is_busy() {
     cgcg_testkit::run(async {
         let folder = cgcg_testkit::folder();
-        let mut settings = cgcg_core::DbSettings::default();
-        settings.url = format!("sqlite:{}/cgcg.db", folder.path().display()).into();
-        settings.wait = cgcg_core::Span::millis(50);
+        let url = format!("sqlite:{}/cgcg.db", folder.path().display()).into();
+        let settings = DbSettings {
+            url,
+            wait: Span::millis(50),
+            ..DbSettings::default()
+        };
         let db = Db::open(&settings).await.unwrap();
         let _held = db.begin().await.unwrap();
         assert_eq!(Trouble::of(&db.begin().await.unwrap_err()), Trouble::Busy);

@@ -4,8 +4,8 @@ mod list;
 use std::sync::Arc;
 
 use cgcg_core::{
-    AccountChange, AccountObserver, AccountStatus, Clock, Conn, Db, NewAccount, Page, PageRequest,
-    Principal, Proof, Publisher,
+    AccountChange, AccountObserver, AccountStatus, Clock, Coalescer, Conn, Db, NewAccount, Page,
+    PageRequest, Principal, Proof, Publisher,
 };
 
 use crate::schemas::UserInDb;
@@ -27,6 +27,8 @@ struct Inner {
     directory: Directory,
     observers: Vec<Arc<dyn AccountObserver>>,
     publisher: Arc<dyn Publisher>,
+    /// By id, for whoever asks outside of a transaction.
+    rows: Coalescer<UserId, UserInDb>,
 }
 
 impl Service {
@@ -41,7 +43,13 @@ impl Service {
         observers: Vec<Arc<dyn AccountObserver>>,
         publisher: Arc<dyn Publisher>,
     ) -> Self {
+        let reader = db.clone();
+        let rows = Coalescer::new(move |ids| {
+            let db = reader.clone();
+            Box::pin(async move { store::find_each(&mut db.read().await?, &ids).await })
+        });
         Self(Arc::new(Inner {
+            rows,
             db,
             clock,
             settings,
@@ -56,7 +64,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get(&self, id: UserId) -> Result<User, Error> {
-        let row = store::find(&mut self.0.db.read().await?, id).await?;
+        let row = self.0.rows.get(id).await?;
         row.map(User::from).ok_or(Error::NotFound)
     }
 

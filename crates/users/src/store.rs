@@ -4,6 +4,8 @@
 
 mod list;
 
+use std::collections::HashMap;
+
 use cgcg_core::{Conn, Engine, Timestamp, on};
 use sqlx::types::Json;
 
@@ -79,6 +81,29 @@ pub(crate) async fn find(conn: &mut Conn, id: UserId) -> sqlx::Result<Option<Use
         .bind(id)
         .fetch_optional(c)
         .await)
+}
+
+/// Up to 32 accounts. The list of a statement has one length, so that it is prepared once: the last id fills it up.
+pub(crate) async fn find_each(
+    conn: &mut Conn,
+    ids: &[UserId],
+) -> sqlx::Result<HashMap<UserId, UserInDb>> {
+    let rows: Vec<UserInDb> = match ids {
+        [] => Vec::new(),
+        [id] => find(conn, *id).await?.into_iter().collect(),
+        [.., last] => {
+            let sql = select!(
+                "where id in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+                 $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)"
+            );
+            let ids = ids.iter().chain(std::iter::repeat(last)).take(32);
+            on!(conn, |c| ids
+                .fold(sqlx::query_as(sql), |query, id| query.bind(*id))
+                .fetch_all(c)
+                .await?)
+        }
+    };
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 pub(crate) async fn find_by_email(

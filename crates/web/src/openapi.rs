@@ -129,12 +129,13 @@ fn secure(operation: &mut Value, with_login: bool) -> bool {
     let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) else {
         return false;
     };
-    ways.retain(|way| way.as_object().is_some_and(|way| !way.is_empty()));
-    if ways.is_empty() {
+    let anybody = |way: &Value| way.as_object().is_some_and(Map::is_empty);
+    if ways.iter().all(anybody) {
+        ways.clear();
         return false;
     }
     if !with_login {
-        ways.clear();
+        ways.retain(anybody);
     }
     ways.push(json!({ "bearer": [] }));
     true

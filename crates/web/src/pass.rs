@@ -3,7 +3,7 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
@@ -106,25 +106,37 @@ fn throttled(wait: Duration, id: &RequestId, request: ServiceRequest) -> Service
 }
 
 /// What a browser must not do with an answer. A route that needs more says so itself.
+const SECURITY: [(HeaderName, HeaderValue); 6] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (
+        header::CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+];
+
 fn secure(headers: &mut HeaderMap) {
-    const DEFAULTS: [(&str, &str); 6] = [
-        ("cache-control", "no-store"),
-        (
-            "content-security-policy",
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-        ("cross-origin-resource-policy", "same-origin"),
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-    ];
-    for (name, value) in DEFAULTS {
-        let name = HeaderName::from_static(name);
+    for (name, value) in SECURITY {
         if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
+            headers.insert(name, value);
         }
     }
 }
+
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Source: draft-ietf-httpapi-ratelimit-headers-10.
 fn tell(headers: &mut HeaderMap, allowance: &Allowance) {
@@ -134,14 +146,14 @@ fn tell(headers: &mut HeaderMap, allowance: &Allowance) {
     let reset = (burst - left.min(burst)).div_ceil(per_second);
     let values = [
         (
-            "ratelimit-policy",
+            RATE_LIMIT_POLICY,
             format!("\"address\";q={burst};w={window}"),
         ),
-        ("ratelimit", format!("\"address\";r={left};t={reset}")),
+        (RATE_LIMIT, format!("\"address\";r={left};t={reset}")),
     ];
     for (name, value) in values {
         if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name, value);
         }
     }
 }

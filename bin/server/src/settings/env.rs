@@ -100,3 +100,42 @@ impl Provider for Env {
         Ok(Map::from([(Profile::Default, all)]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use figment::Figment;
+
+    use super::Env;
+
+    #[test]
+    fn only_what_prints_back_the_same_is_a_number_or_a_flag() {
+        let env = Env::of(
+            &[
+                ("CGCG_A__ZIP", "00123"),
+                ("CGCG_A__PORT", "8000"),
+                ("CGCG_A__ON", "true"),
+                ("CGCG_A__YES", "True"),
+                ("CGCG_A__LIST", "[a, b]"),
+                ("CGCG_A__INNER__DEEP", "30s"),
+                ("CGCG_KEYS__MASTER", "42"),
+                ("OTHER_A__ZIP", "1"),
+            ],
+            &["keys.master"],
+        );
+        let all = Figment::from(env);
+        let text = |key: &str| all.extract_inner::<String>(key).unwrap();
+        assert_eq!(
+            (text("a.zip"), text("a.yes")),
+            ("00123".to_owned(), "True".to_owned())
+        );
+        assert_eq!(text("keys.master"), "42");
+        assert_eq!(text("a.inner.deep"), "30s");
+        assert_eq!(all.extract_inner::<u16>("a.port").unwrap(), 8000);
+        assert!(all.extract_inner::<bool>("a.on").unwrap());
+        assert_eq!(
+            all.extract_inner::<Vec<String>>("a.list").unwrap(),
+            ["a", "b"]
+        );
+        assert!(all.find_value("other").is_err());
+    }
+}

@@ -2,6 +2,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cgcg_core::Invalid;
+use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
@@ -152,12 +154,8 @@ impl Reader {
             }
             Err(failures) => {
                 for failure in failures {
-                    let key = failure.path.join(".");
-                    let kind = failure.kind.to_string();
-                    let what = cgcg_core::Invalid::unpack(&kind)
-                        .map_or(kind.as_str(), |(_, detail)| detail);
-                    // An unknown field is named in the text; everything else has its own place.
-                    self.complain(&key, what);
+                    let (key, what) = mistake(name, failure);
+                    self.complain(&key, &what);
                 }
                 T::default()
             }
@@ -218,6 +216,26 @@ impl Reader {
         }
         warnings
     }
+}
+
+/// The key that is wrong, and what would be right.
+fn mistake(section: &str, failure: figment::Error) -> (String, String) {
+    let mut path = failure.path;
+    // figment puts the section behind the rest.
+    path.retain(|part| part != section);
+    path.insert(0, section.to_owned());
+    let what = match failure.kind {
+        Kind::UnknownField(name, known) => {
+            path.push(name);
+            format!("there is no such key; expected one of {}", known.join(", "))
+        }
+        kind => {
+            let text = kind.to_string();
+            Invalid::unpack(&text).map_or_else(|| text.clone(), |(_, detail)| detail.to_owned())
+        }
+    };
+    path.dedup();
+    (path.join("."), what)
 }
 
 /// Where a value came from, for people.

@@ -17,7 +17,9 @@ const NOW: Timestamp = Timestamp::from_micros(1_893_456_000_000_000);
 
 /// RFC 8037, appendix A.1, as PKCS#8 version 1 (RFC 8410).
 fn rfc_8037_key() -> SigningKey {
-    let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+    let seed = URL_SAFE_NO_PAD
+        .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+        .unwrap();
     let prefix = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
     SigningKey::from_pkcs8(&[&prefix[..], &seed].concat()).unwrap()
 }
@@ -29,7 +31,10 @@ fn the_key_of_rfc_8037_has_its_thumbprint_and_signature() {
     assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     let signature = key.sign(message).unwrap();
-    assert_eq!(signature, "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
+    assert_eq!(
+        signature,
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    );
     assert!(key.public().verify(message, &signature));
 }
 
@@ -51,7 +56,11 @@ fn only_ed25519_keys_are_taken() {
     let refuse = |change: &dyn Fn(&mut Value)| {
         let mut jwk = good.public().jwk();
         change(&mut jwk);
-        assert_eq!(PublicKey::from_jwk(&jwk).err(), Some(RingError::Key), "{jwk}");
+        assert_eq!(
+            PublicKey::from_jwk(&jwk).err(),
+            Some(RingError::Key),
+            "{jwk}"
+        );
     };
     refuse(&|jwk| jwk["kty"] = "EC".into());
     refuse(&|jwk| jwk["crv"] = "X25519".into());
@@ -84,7 +93,10 @@ fn a_swap_is_seen_by_all_clones_and_keeps_the_retired_key_for_its_window() {
     let clone = ring.clone();
     let old = ring.keys().active().public().clone();
     let until = NOW + std::time::Duration::from_secs(605);
-    let retired = Published { key: old.clone(), until: Some(until) };
+    let retired = Published {
+        key: old.clone(),
+        until: Some(until),
+    };
     ring.replace(Keys::new(SigningKey::generate().unwrap(), [retired]));
     let keys = clone.keys();
     assert_ne!(keys.active().kid(), old.kid());

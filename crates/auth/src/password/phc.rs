@@ -62,9 +62,17 @@ impl Recipe {
 
     /// The text that is stored: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
     pub(super) fn to_phc(&self, hash: &[u8]) -> String {
-        let Self { memory_kib, passes, lanes, .. } = self;
+        let Self {
+            memory_kib,
+            passes,
+            lanes,
+            ..
+        } = self;
         let version = u32::from(self.version);
-        let (salt, hash) = (STANDARD_NO_PAD.encode(&self.salt), STANDARD_NO_PAD.encode(hash));
+        let (salt, hash) = (
+            STANDARD_NO_PAD.encode(&self.salt),
+            STANDARD_NO_PAD.encode(hash),
+        );
         format!("$argon2id$v={version}$m={memory_kib},t={passes},p={lanes}${salt}${hash}")
     }
 
@@ -91,7 +99,13 @@ impl Recipe {
         let hash = bytes(hash, 16)?;
         // argon2 needs two blocks in each of four slices of a lane.
         let fits = cost.next().is_none() && recipe.memory_kib >= recipe.lanes * 8;
-        fits.then(|| (Self { length: hash.len(), ..recipe }, hash))
+        fits.then_some((
+            Self {
+                length: hash.len(),
+                ..recipe
+            },
+            hash,
+        ))
     }
 }
 
@@ -99,12 +113,18 @@ impl Recipe {
 fn number(text: &str, name: &str, max: u32) -> Option<u32> {
     let digits = text.strip_prefix(name)?;
     let canonical = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    digits.parse().ok().filter(|number| canonical && *number <= max)
+    digits
+        .parse()
+        .ok()
+        .filter(|number| canonical && *number <= max)
 }
 
 /// `min` to 64 bytes, base64 without padding.
 fn bytes(text: &str, min: usize) -> Option<Vec<u8>> {
     // 86 letters are 64 bytes.
     let text = Some(text).filter(|text| text.len() <= 86)?;
-    STANDARD_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() >= min)
+    STANDARD_NO_PAD
+        .decode(text)
+        .ok()
+        .filter(|bytes| bytes.len() >= min)
 }

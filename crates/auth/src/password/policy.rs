@@ -49,7 +49,10 @@ impl Policy {
         let normal = Self::admit(password)?;
         let chars = normal.0.expose().chars().count();
         if chars < self.min {
-            return Err(Invalid::new("password_too_short", format!("expected at least {} characters", self.min)));
+            return Err(Invalid::new(
+                "password_too_short",
+                format!("expected at least {} characters", self.min),
+            ));
         }
         Ok(normal)
     }

@@ -84,8 +84,18 @@ impl Pool {
         // More threads than memory for them would only wait for each other.
         let places = settings.memory_kib() / argon2.memory_kib.max(1);
         let threads = settings.thread_count().min(places as usize).max(1);
-        let queue = Arc::new(Queue::new(threads, settings.memory_kib(), argon2.memory_kib, keep));
-        Self(Arc::new(Inner { argon2, settings, clock, queue }))
+        let queue = Arc::new(Queue::new(
+            threads,
+            settings.memory_kib(),
+            argon2.memory_kib,
+            keep,
+        ));
+        Self(Arc::new(Inner {
+            argon2,
+            settings,
+            clock,
+            queue,
+        }))
     }
 
     /// A new hash with a salt of its own, as the text to be stored (PHC: `$argon2id$v=19$m=…`).
@@ -107,18 +117,31 @@ impl Pool {
     ///
     /// # Errors
     /// [`Overloaded`].
-    pub async fn verify(&self, password: &Secret<String>, stored: Option<&str>) -> Result<Verdict, Overloaded> {
+    pub async fn verify(
+        &self,
+        password: &Secret<String>,
+        stored: Option<&str>,
+    ) -> Result<Verdict, Overloaded> {
         let affordable = |recipe: &Recipe| recipe.memory_kib() <= self.0.settings.memory_kib();
-        let known = stored.and_then(Recipe::parse).filter(|(recipe, _)| affordable(recipe));
+        let known = stored
+            .and_then(Recipe::parse)
+            .filter(|(recipe, _)| affordable(recipe));
         let unusable = stored.is_some() && known.is_none();
         let (recipe, expected) = match known {
             Some((recipe, hash)) => (recipe, Some(hash)),
             None => (Recipe::new(&self.0.argon2, [0; SALT_BYTES]), None),
         };
         let current = recipe.is_current(&self.0.argon2);
-        let hash = self.derive(Lane::Login, Normal::of(password), recipe).await?;
-        let matches = expected.is_some_and(|expected| verify_slices_are_equal(&expected, &hash).is_ok());
-        Ok(Verdict { matches, rehash: matches && !current, unusable })
+        let hash = self
+            .derive(Lane::Login, Normal::of(password), recipe)
+            .await?;
+        let matches =
+            expected.is_some_and(|expected| verify_slices_are_equal(&expected, &hash).is_ok());
+        Ok(Verdict {
+            matches,
+            rehash: matches && !current,
+            unusable,
+        })
     }
 
     /// How busy it is at this moment.
@@ -126,9 +149,23 @@ impl Pool {
         self.0.queue.load()
     }
 
-    async fn derive(&self, lane: Lane, password: Normal, recipe: Recipe) -> Result<Zeroizing<Vec<u8>>, Overloaded> {
+    async fn derive(
+        &self,
+        lane: Lane,
+        password: Normal,
+        recipe: Recipe,
+    ) -> Result<Zeroizing<Vec<u8>>, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
-        let ticket = self.0.queue.enter(Job { password, recipe, lane, reply }).ok_or(Overloaded)?;
+        let ticket = self
+            .0
+            .queue
+            .enter(Job {
+                password,
+                recipe,
+                lane,
+                reply,
+            })
+            .ok_or(Overloaded)?;
         let late = self.0.clock.sleep(self.0.settings.wait.get());
         tokio::select! {
             biased;

@@ -58,7 +58,14 @@ impl Queue {
             kept_kib: 0,
             closed: false,
         };
-        Self { state: Mutex::new(state), wake: Condvar::new(), threads, memory_kib, keep_kib, keep }
+        Self {
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            threads,
+            memory_kib,
+            keep_kib,
+            keep,
+        }
     }
 
     /// Puts a job at the end; `None` where there is no place.
@@ -66,7 +73,11 @@ impl Queue {
         let mut state = self.lock();
         let limit = self.threads * WAITING_PER_THREAD;
         let full = state.waiting.len() + state.running >= self.threads + limit;
-        let registering = state.waiting.iter().filter(|(_, job)| job.lane == Lane::Register).count();
+        let registering = state
+            .waiting
+            .iter()
+            .filter(|(_, job)| job.lane == Lane::Register)
+            .count();
         if full || job.lane == Lane::Register && registering >= limit / 2 {
             return None;
         }
@@ -81,7 +92,10 @@ impl Queue {
             // Nobody is there to do it; without the job, the answer is that we are overloaded.
             self.lock().waiting.retain(|(other, _)| *other != number);
         }
-        Some(Ticket { queue: Arc::clone(self), number })
+        Some(Ticket {
+            queue: Arc::clone(self),
+            number,
+        })
     }
 
     /// Lets the threads end.
@@ -123,7 +137,10 @@ impl Ticket {
     /// Takes the job out of the queue; `false` where its turn had come.
     pub(super) fn withdraw(&self) -> bool {
         let mut state = self.queue.lock();
-        let place = state.waiting.iter().position(|(number, _)| *number == self.number);
+        let place = state
+            .waiting
+            .iter()
+            .position(|(number, _)| *number == self.number);
         let job = place.and_then(|place| state.waiting.remove(place));
         let others = !state.waiting.is_empty();
         drop(state);
@@ -150,7 +167,11 @@ pub(super) struct Seat {
 
 impl Seat {
     fn new(queue: &Arc<Queue>) -> Self {
-        Self { queue: Arc::clone(queue), memory: Memory::default(), running: false }
+        Self {
+            queue: Arc::clone(queue),
+            memory: Memory::default(),
+            running: false,
+        }
     }
 
     /// Waits for a job and for the memory that it needs; `None` when the pool is gone.
@@ -163,7 +184,10 @@ impl Seat {
                 return None;
             }
             let held = self.memory.kib();
-            let need = state.waiting.front().map(|(_, job)| job.recipe.memory_kib());
+            let need = state
+                .waiting
+                .front()
+                .map(|(_, job)| job.recipe.memory_kib());
             let fits = need.is_some_and(|need| need <= held + state.free_kib);
             if held > queue.keep_kib || (need.is_some() && !fits && held > 0) {
                 state = self.release(&queue, state);
@@ -187,7 +211,11 @@ impl Seat {
     }
 
     /// Gives the memory back, first to the system and then to the others. Not under the lock: it takes a millisecond.
-    fn release<'a>(&mut self, queue: &'a Queue, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn release<'a>(
+        &mut self,
+        queue: &'a Queue,
+        state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
         drop(state);
         let kib = self.memory.release();
         let mut state = queue.lock();
@@ -196,7 +224,11 @@ impl Seat {
         state
     }
 
-    fn wait<'a>(&mut self, queue: &'a Queue, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(
+        &mut self,
+        queue: &'a Queue,
+        mut state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
         if !state.waiting.is_empty() && state.kept_kib > 0 {
             // The first in line does not fit, and idle threads hold what it lacks.
             queue.wake.notify_all();
@@ -206,15 +238,26 @@ impl Seat {
         state.kept_kib += held;
         let mut idle_for_long = false;
         if held > 0 {
-            let outcome = queue.wake.wait_timeout(state, queue.keep).unwrap_or_else(PoisonError::into_inner);
-            state = outcome.0;
-            idle_for_long = outcome.1.timed_out() && state.waiting.is_empty();
+            // Whoever holds memory is here only while nobody waits.
+            let nothing_to_do = |state: &mut State| state.waiting.is_empty() && !state.closed;
+            let outcome = queue
+                .wake
+                .wait_timeout_while(state, queue.keep, nothing_to_do);
+            let outcome = outcome.unwrap_or_else(PoisonError::into_inner);
+            (state, idle_for_long) = (outcome.0, outcome.1.timed_out());
         } else {
-            state = queue.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = queue
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.idle -= 1;
         state.kept_kib -= held;
-        if idle_for_long { self.release(queue, state) } else { state }
+        if idle_for_long {
+            self.release(queue, state)
+        } else {
+            state
+        }
     }
 }
 

@@ -11,22 +11,37 @@ use super::queue::{Job, Seat};
 /// # Errors
 /// The system has no more threads.
 pub(super) fn start(seat: Seat) -> io::Result<()> {
-    thread::Builder::new().name("password-hash".to_owned()).spawn(move || work(seat)).map(drop)
+    thread::Builder::new()
+        .name("password-hash".to_owned())
+        .spawn(move || work(seat))
+        .map(drop)
 }
 
 fn work(mut seat: Seat) {
     yield_to_others();
     while let Some(job) = seat.next() {
-        let Job { password, recipe, reply, .. } = job;
+        let Job {
+            password,
+            recipe,
+            reply,
+            ..
+        } = job;
         let mut hash = Zeroizing::new(vec![0; recipe.length()]);
         let outcome = recipe.argon2().and_then(|argon2| {
             let blocks = seat.memory.blocks().ok_or(argon2::Error::OutOfMemory)?;
-            argon2.hash_password_into_with_memory(password.as_bytes(), recipe.salt(), &mut hash, blocks)
+            argon2.hash_password_into_with_memory(
+                password.as_bytes(),
+                recipe.salt(),
+                &mut hash,
+                blocks,
+            )
         });
         match outcome {
             // Nobody waits for it where the client left.
             Ok(()) => drop(reply.send(hash)),
-            Err(error) => tracing::error!(%error, "a password was not hashed; the client may try again"),
+            Err(error) => {
+                tracing::error!(%error, "a password was not hashed; the client may try again")
+            }
         }
     }
 }

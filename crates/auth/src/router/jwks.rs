@@ -19,15 +19,29 @@ use crate::Service;
     ),
     security(())
 )]
-pub(super) async fn get_jwks(auth: Data<Service>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn get_jwks(
+    auth: Data<Service>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let body = auth.jwks()?.to_string();
     let hash = digest(&SHA256, body.as_bytes());
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]));
-    let known = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let known = request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok());
     // Weak comparison, as RFC 9110 wants it here: a proxy that compresses marks tags as weak.
-    let same = known.flat_map(|value| value.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == etag);
-    let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    answer.insert_header((CACHE_CONTROL, "public, max-age=3600")).insert_header((ETAG, etag));
+    let same = known
+        .flat_map(|value| value.split(','))
+        .any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let mut answer = if same {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    answer
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .insert_header((ETAG, etag));
     if same {
         return Ok(answer.finish());
     }

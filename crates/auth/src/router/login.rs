@@ -31,7 +31,10 @@ pub(super) struct RefreshCreate {
     ),
     security(())
 )]
-pub(super) async fn register_user(auth: Data<Service>, new: Json<AccountCreate>) -> Result<HttpResponse, Problem> {
+pub(super) async fn register_user(
+    auth: Data<Service>,
+    new: Json<AccountCreate>,
+) -> Result<HttpResponse, Problem> {
     let account = auth.register(new.0).await?;
     Ok(created(&auth, &account).json(account))
 }
@@ -70,7 +73,10 @@ pub(super) async fn create_session(
     responses((status = 200, body = Tokens), (status = 401, description = "`invalid_grant`")),
     security(())
 )]
-pub(super) async fn refresh_session(auth: Data<Service>, token: Json<RefreshCreate>) -> Result<HttpResponse, Problem> {
+pub(super) async fn refresh_session(
+    auth: Data<Service>,
+    token: Json<RefreshCreate>,
+) -> Result<HttpResponse, Problem> {
     let tokens = auth.refresh(&token.0.refresh_token).await?;
     Ok(secret(HttpResponse::Ok()).json(tokens))
 }

@@ -31,7 +31,9 @@ impl From<Error> for Problem {
                 busy.retry_after(Duration::from_secs(1))
             }
             Error::Database(error) => Self::database(error),
-            Error::Settings(_) | Error::WrongKey { .. } | Error::Key(_) | Error::Publish(_) => Self::internal(error),
+            Error::Settings(_) | Error::WrongKey { .. } | Error::Key(_) | Error::Publish(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

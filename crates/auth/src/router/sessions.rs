@@ -48,7 +48,10 @@ async fn json(request: &HttpRequest, body: Bytes) -> Result<RefreshCreate, Probl
     responses((status = 204, description = "Ended."), (status = 401, description = "`invalid_grant`")),
     security(("oauth2" = []), ())
 )]
-pub(super) async fn end_session(auth: Data<Service>, proof: Proof) -> Result<HttpResponse, Problem> {
+pub(super) async fn end_session(
+    auth: Data<Service>,
+    proof: Proof,
+) -> Result<HttpResponse, Problem> {
     match proof {
         Proof::Bearer(caller) => auth.logout(&caller).await?,
         Proof::Refresh(token) => auth.logout_with(&token).await?,

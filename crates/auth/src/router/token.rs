@@ -20,7 +20,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// What the form may hold. Other names are ignored, as RFC 6749 wants it.
 #[derive(utoipa::ToSchema)]
 #[schema(as = TokenForm)]
-#[expect(dead_code, reason = "the form is read by hand; this is its description")]
+#[expect(
+    dead_code,
+    reason = "the form is read by hand; this is its description"
+)]
 pub(super) struct TokenForm {
     /// `password` or `refresh_token`; `password` where it is absent and there is a `username`.
     grant_type: Option<String>,
@@ -48,20 +51,38 @@ pub(super) struct TokenForm {
     ),
     security(())
 )]
-pub(super) async fn create_token(auth: Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
+pub(super) async fn create_token(
+    auth: Data<Service>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     let answer = match grant(&auth, &request, payload).await {
         Ok(tokens) => HttpResponse::Ok().json(tokens),
         Err(refusal) => refusal.response(&request_id(&request)),
     };
     let mut answer = answer;
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers_mut()
+        .insert(PRAGMA, HeaderValue::from_static("no-cache"));
     answer
 }
 
 async fn grant(auth: &Service, request: &HttpRequest, payload: Payload) -> Result<Tokens, Refusal> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
+    let media_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if !media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case(FORM)
+    {
         return Err(Refusal::request(format!("expected content-type: {FORM}")));
     }
     let body = read_body(request, payload.into_inner()).await?;
@@ -78,10 +99,17 @@ async fn grant(auth: &Service, request: &HttpRequest, payload: Payload) -> Resul
                 password: Secret::new(form.take("password")?),
             };
             let scope = form.take("scope").ok();
-            Ok(auth.login_narrowed(&credentials, scope.as_deref(), &device(request)).await?)
+            Ok(auth
+                .login_narrowed(&credentials, scope.as_deref(), &device(request))
+                .await?)
         }
-        "refresh_token" => Ok(auth.refresh(&Secret::new(form.take("refresh_token")?)).await?),
-        _ => Err(Refusal::new("unsupported_grant_type", "expected grant_type: password or refresh_token")),
+        "refresh_token" => Ok(auth
+            .refresh(&Secret::new(form.take("refresh_token")?))
+            .await?),
+        _ => Err(Refusal::new(
+            "unsupported_grant_type",
+            "expected grant_type: password or refresh_token",
+        )),
     }
 }
 
@@ -90,7 +118,9 @@ struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     fn take(&mut self, name: &str) -> Result<String, Refusal> {
-        self.0.remove(name).ok_or_else(|| Refusal::request(format!("{name} is missing")))
+        self.0
+            .remove(name)
+            .ok_or_else(|| Refusal::request(format!("{name} is missing")))
     }
 }
 
@@ -98,7 +128,9 @@ fn parse(body: &[u8]) -> Result<Parameters, Refusal> {
     let mut seen = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(body) {
         if seen.insert(name.into_owned(), value.into_owned()).is_some() {
-            return Err(Refusal::request("a parameter stands there twice".to_owned()));
+            return Err(Refusal::request(
+                "a parameter stands there twice".to_owned(),
+            ));
         }
     }
     // RFC 6749, section 3.2: a parameter without a value counts as absent.
@@ -118,7 +150,13 @@ struct Refusal {
 impl Refusal {
     fn new(error: &'static str, detail: impl Into<String>) -> Self {
         let (status, code) = (StatusCode::BAD_REQUEST, error.into());
-        Self { status, error, code, detail: detail.into(), retry_after: None }
+        Self {
+            status,
+            error,
+            code,
+            detail: detail.into(),
+            retry_after: None,
+        }
     }
 
     fn request(detail: String) -> Self {
@@ -155,7 +193,10 @@ impl From<Error> for Refusal {
             Error::Invalid { invalid, .. } => ("invalid_request", invalid.code),
             _ => return Problem::from(error).into(),
         };
-        Self { code: code.into(), ..Self::new(word, error.to_string()) }
+        Self {
+            code: code.into(),
+            ..Self::new(word, error.to_string())
+        }
     }
 }
 
@@ -169,6 +210,12 @@ impl From<Problem> for Refusal {
         };
         let retry_after = problem.error_response().headers().get(RETRY_AFTER).cloned();
         let code = problem.code().into();
-        Self { status, error, code, detail: problem.detail().to_owned(), retry_after }
+        Self {
+            status,
+            error,
+            code,
+            detail: problem.detail().to_owned(),
+            retry_after,
+        }
     }
 }

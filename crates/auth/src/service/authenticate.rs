@@ -2,8 +2,8 @@ use std::future::ready;
 use std::sync::Arc;
 
 use cgcg_core::{
-    Account, AccountStatus, Authenticator, BoxFuture, Credential, Denied, DirectoryError, Id, Principal, Proof,
-    Session, Subject,
+    Account, AccountStatus, Authenticator, BoxFuture, Credential, Denied, DirectoryError, Id,
+    Principal, Proof, Session, Subject,
 };
 use metrics::counter;
 use tracing::warn;
@@ -17,10 +17,19 @@ use crate::token::{Claims, Rejected};
 
 impl Authenticator for Service {
     /// From memory where the token was checked less than `sessions.check` ago.
-    fn authenticate<'a>(&'a self, credential: Credential<'a>) -> BoxFuture<'a, Result<Arc<Principal>, Denied>> {
-        let Credential::Bearer(token) = credential else { return Box::pin(ready(Err(Denied::Invalid))) };
+    fn authenticate<'a>(
+        &'a self,
+        credential: Credential<'a>,
+    ) -> BoxFuture<'a, Result<Arc<Principal>, Denied>> {
+        let Credential::Bearer(token) = credential else {
+            return Box::pin(ready(Err(Denied::Invalid)));
+        };
         let key = Cache::key(token);
-        match self.0.cache.find(&key, self.now(), self.0.clock.monotonic()) {
+        match self
+            .0
+            .cache
+            .find(&key, self.now(), self.0.clock.monotonic())
+        {
             Some(principal) => Box::pin(ready(Ok(principal))),
             None => Box::pin(self.check(token, key)),
         }
@@ -28,11 +37,14 @@ impl Authenticator for Service {
 
     fn still_valid<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            let Proof::Session(session) = principal.proof else { return false };
+            let Proof::Session(session) = principal.proof else {
+                return false;
+            };
             match self.standing(session).await {
                 Ok(Some((standing, account))) => {
                     let now = self.principal(&standing);
-                    let lives = standing.session.is_live(self.now()) && account.status == AccountStatus::Active;
+                    let lives = standing.session.is_live(self.now())
+                        && account.status == AccountStatus::Active;
                     lives && now.subject == principal.subject && now.grants.cover(&principal.grants)
                 }
                 Ok(None) => false,
@@ -59,16 +71,29 @@ impl Service {
             warn!(%error, "cannot check a token");
             refused("unavailable", Denied::Unavailable)
         })?;
-        let Some((standing, account)) = found else { return Err(refused("session", Denied::Invalid)) };
+        let Some((standing, account)) = found else {
+            return Err(refused("session", Denied::Invalid));
+        };
         self.stands(&claims, &standing, &account)?;
         let principal = Arc::new(self.principal(&standing));
         let fresh_until = read_at + self.0.settings.sessions.check.get();
         let exp = cgcg_core::Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
-        self.0.cache.insert(key, principal.clone(), mark, fresh_until, exp.min(standing.session.ends_at()));
+        self.0.cache.insert(
+            key,
+            principal.clone(),
+            mark,
+            fresh_until,
+            exp.min(standing.session.ends_at()),
+        );
         Ok(principal)
     }
 
-    fn stands(&self, claims: &Claims, standing: &Standing, account: &Account) -> Result<(), Denied> {
+    fn stands(
+        &self,
+        claims: &Claims,
+        standing: &Standing,
+        account: &Account,
+    ) -> Result<(), Denied> {
         let session = &standing.session;
         if session.user_id != claims.sub || !session.is_live(self.now()) {
             return Err(refused("session", Denied::Invalid));
@@ -83,10 +108,19 @@ impl Service {
     }
 
     /// Session, rights and account, as they are now.
-    async fn standing(&self, session: Id<Session>) -> Result<Option<(Standing, Account)>, DirectoryError> {
+    async fn standing(
+        &self,
+        session: Id<Session>,
+    ) -> Result<Option<(Standing, Account)>, DirectoryError> {
         let mut conn = self.0.db.read().await?;
-        let Some(standing) = store::sessions::standing(&mut conn, session).await? else { return Ok(None) };
-        let account = self.0.directory.find(&mut conn, standing.session.user_id).await?;
+        let Some(standing) = store::sessions::standing(&mut conn, session).await? else {
+            return Ok(None);
+        };
+        let account = self
+            .0
+            .directory
+            .find(&mut conn, standing.session.user_id)
+            .await?;
         Ok(account.map(|account| (standing, account)))
     }
 

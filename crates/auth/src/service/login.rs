@@ -33,7 +33,10 @@ impl Service {
         if !self.0.settings.tokens.password_grant {
             return Err(Error::PasswordGrantOff);
         }
-        let limit = scope.map(scope_names).transpose()?.filter(|names| !names.is_empty());
+        let limit = scope
+            .map(scope_names)
+            .transpose()?
+            .filter(|names| !names.is_empty());
         counted(self.prove(credentials, limit, device).await)
     }
 
@@ -44,13 +47,17 @@ impl Service {
         device: &Device,
     ) -> Result<Tokens, Error> {
         self.opened()?;
-        let password =
-            Policy::admit(&credentials.password).map_err(|invalid| Error::invalid("password", invalid))?;
+        let password = Policy::admit(&credentials.password)
+            .map_err(|invalid| Error::invalid("password", invalid))?;
         let (account, hash) = match self.account_of(&credentials.login).await? {
             Some((account, hash)) => (Some(account), hash),
             None => (None, None),
         };
-        let verdict = self.0.pool.verify(&credentials.password, hash.as_deref()).await?;
+        let verdict = self
+            .0
+            .pool
+            .verify(&credentials.password, hash.as_deref())
+            .await?;
         if verdict.unusable {
             error!("a stored password hash is of no known form, or costs too much");
         }
@@ -65,7 +72,16 @@ impl Service {
             false => None,
         };
         let mut conn = self.0.db.begin().await?;
-        let started = self.start_proved(&mut conn, account.id, &hash, stronger.as_deref(), limit, device).await?;
+        let started = self
+            .start_proved(
+                &mut conn,
+                account.id,
+                &hash,
+                stronger.as_deref(),
+                limit,
+                device,
+            )
+            .await?;
         conn.commit().await?;
         self.sign(&started)
     }
@@ -82,7 +98,12 @@ impl Service {
     ) -> Result<Started, Error> {
         // Hashing took a while: what it proved must still hold, and hold until the commit.
         let rights = self.admit(conn, user).await?;
-        let account = self.0.directory.find(conn, user).await?.ok_or(Error::InvalidCredentials)?;
+        let account = self
+            .0
+            .directory
+            .find(conn, user)
+            .await?
+            .ok_or(Error::InvalidCredentials)?;
         if account.status != AccountStatus::Active {
             return Err(Error::AccountDisabled);
         }
@@ -104,9 +125,13 @@ impl Service {
 
     /// An account and the hash of its password. A text that is no login is an unknown name.
     async fn account_of(&self, login: &str) -> Result<Option<(Account, Option<String>)>, Error> {
-        let Ok(login) = login.parse::<Login>() else { return Ok(None) };
+        let Ok(login) = login.parse::<Login>() else {
+            return Ok(None);
+        };
         let mut conn = self.0.db.read().await?;
-        let Some(account) = self.0.directory.find_by_login(&mut conn, &login).await? else { return Ok(None) };
+        let Some(account) = self.0.directory.find_by_login(&mut conn, &login).await? else {
+            return Ok(None);
+        };
         let hash = store::passwords::find(&mut conn, account.id).await?;
         Ok(Some((account, hash)))
     }
@@ -117,7 +142,9 @@ impl Service {
         if !store::subjects::lock(conn, user).await? {
             self.add_subject(conn, user).await?;
         }
-        store::subjects::rights(conn, user).await?.ok_or(Error::InvalidCredentials)
+        store::subjects::rights(conn, user)
+            .await?
+            .ok_or(Error::InvalidCredentials)
     }
 
     pub(super) async fn add_subject(&self, conn: &mut Conn, user: Id<User>) -> Result<(), Error> {
@@ -135,9 +162,17 @@ impl Service {
 /// Scopes of a request (RFC 6749, section 3.3): blanks part names of printable ASCII without `"` and `\`.
 fn scope_names(text: &str) -> Result<Vec<String>, Error> {
     let fits = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    let names: Vec<String> = text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> = text
+        .split(' ')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
     let fit = text.len() <= 4_096 && names.iter().all(|name| name.bytes().all(fits));
-    if fit { Ok(names) } else { Err(Error::InvalidScope) }
+    if fit {
+        Ok(names)
+    } else {
+        Err(Error::InvalidScope)
+    }
 }
 
 /// Never says who: people type passwords into the field of the name.

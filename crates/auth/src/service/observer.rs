@@ -1,6 +1,6 @@
 use cgcg_core::{
-    AccountChange, AccountObserver, AccountStatus, BoxFuture, Conn, DirectoryError, Id, ObserverError, Principal,
-    Proof, User,
+    AccountChange, AccountObserver, AccountStatus, BoxFuture, Conn, DirectoryError, Id,
+    ObserverError, Principal, Proof, User,
 };
 use tracing::error;
 
@@ -47,22 +47,30 @@ impl AccountObserver for Service {
 
 impl Service {
     /// Everybody may change themselves. Others only whose rights one has oneself, else one scope would be all scopes.
-    async fn may_change(&self, conn: &mut Conn, by: &Principal, id: Id<User>) -> Result<(), ObserverError> {
+    async fn may_change(
+        &self,
+        conn: &mut Conn,
+        by: &Principal,
+        id: Id<User>,
+    ) -> Result<(), ObserverError> {
         if by.user() == Some(id) {
             return Ok(());
         }
         let rights = store::subjects::rights(conn, id).await?;
         match rights {
-            Some(rights) if !by.grants.cover(&rights.grants()) => {
-                Err(ObserverError::Refused { code: "target_outranks_caller" })
-            }
+            Some(rights) if !by.grants.cover(&rights.grants()) => Err(ObserverError::Refused {
+                code: "target_outranks_caller",
+            }),
             _ => Ok(()),
         }
     }
 
     /// Refuses where `id` is the only administrator who can log in.
     async fn keep_an_admin(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
-        if !store::roles::holders(conn, ADMIN, MANY).await?.contains(&id) {
+        if !store::roles::holders(conn, ADMIN, MANY)
+            .await?
+            .contains(&id)
+        {
             return Ok(());
         }
         // Whoever removes another administrator waits here, and counts after us.
@@ -77,7 +85,9 @@ impl Service {
 
     async fn is_active(&self, conn: &mut Conn, id: Id<User>) -> Result<bool, ObserverError> {
         match self.0.directory.find(conn, id).await {
-            Ok(account) => Ok(account.is_some_and(|account| account.status == AccountStatus::Active)),
+            Ok(account) => {
+                Ok(account.is_some_and(|account| account.status == AccountStatus::Active))
+            }
             Err(DirectoryError::Database(error)) => Err(error.into()),
             Err(_) => Ok(false),
         }

@@ -33,8 +33,16 @@ impl Service {
         ring.self_test()?;
         let issuer = self.issuer().await?;
         let verifier = Verifier::new(ring.clone(), issuer.clone());
-        let mut opened = self.0.opened.write().unwrap_or_else(PoisonError::into_inner);
-        *opened = Some(Arc::new(Opened { ring, issuer, verifier }));
+        let mut opened = self
+            .0
+            .opened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *opened = Some(Arc::new(Opened {
+            ring,
+            issuer,
+            verifier,
+        }));
         Ok(())
     }
 
@@ -51,20 +59,41 @@ impl Service {
         let tokens = &self.0.settings.tokens;
         let own = Id::<Service>::new(self.now()).to_string();
         let instance = Meta::claim(&self.0.db, "instance", &own).await?;
-        let iss = tokens.issuer.clone().or_else(|| self.0.host.public_url.clone());
+        let iss = tokens
+            .issuer
+            .clone()
+            .or_else(|| self.0.host.public_url.clone());
         let iss = iss.unwrap_or_else(|| format!("urn:cgcg:{instance}"));
         let aud = tokens.audience.clone().unwrap_or_else(|| iss.clone());
-        Ok(Issuer { iss, aud, ttl: tokens.access_ttl })
+        Ok(Issuer {
+            iss,
+            aud,
+            ttl: tokens.access_ttl,
+        })
     }
 
     /// Makes a key and loads what is there then: of two nodes on an empty database, one stored its own.
     async fn first_keys(&self) -> Result<Keys, Error> {
         let key = SigningKey::generate()?;
-        let sealed = self.0.keys.seal.current.seal(key.pkcs8(), key.kid().as_bytes())?;
+        let sealed = self
+            .0
+            .keys
+            .seal
+            .current
+            .seal(key.pkcs8(), key.kid().as_bytes())?;
         let mut conn = self.0.db.begin().await?;
-        store::keys::elect(&mut conn, key.kid(), &key.public().jwk(), &sealed, self.now()).await?;
+        store::keys::elect(
+            &mut conn,
+            key.kid(),
+            &key.public().jwk(),
+            &sealed,
+            self.now(),
+        )
+        .await?;
         conn.commit().await?;
-        self.load_keys().await?.ok_or_else(|| Error::Key("the signing key was not stored".to_owned()))
+        self.load_keys()
+            .await?
+            .ok_or_else(|| Error::Key("the signing key was not stored".to_owned()))
     }
 
     async fn load_keys(&self) -> Result<Option<Keys>, Error> {
@@ -75,23 +104,44 @@ impl Service {
             if row.state == "active" {
                 active = Some(self.unseal(&row)?);
             } else {
-                others.push(Published { key: PublicKey::from_jwk(&row.public_jwk)?, until: row.delete_at });
+                others.push(Published {
+                    key: PublicKey::from_jwk(&row.public_jwk)?,
+                    until: row.delete_at,
+                });
             }
         }
         Ok(active.map(|active| Keys::new(active, others)))
     }
 
     fn unseal(&self, row: &SigningKeyInDb) -> Result<SigningKey, Error> {
-        let wrong_key = || Error::WrongKey { kid: row.kid.clone() };
-        let pkcs8 = self.0.keys.seal.open(&row.private_sealed, row.kid.as_bytes()).map_err(|_| wrong_key())?;
+        let wrong_key = || Error::WrongKey {
+            kid: row.kid.clone(),
+        };
+        let pkcs8 = self
+            .0
+            .keys
+            .seal
+            .open(&row.private_sealed, row.kid.as_bytes())
+            .map_err(|_| wrong_key())?;
         let key = SigningKey::from_pkcs8(&pkcs8)?;
-        if key.kid() == row.kid { Ok(key) } else { Err(wrong_key()) }
+        if key.kid() == row.kid {
+            Ok(key)
+        } else {
+            Err(wrong_key())
+        }
     }
 
     /// Writes only what differs, so that a start without news takes no writer.
     async fn write_roles(&self, catalogue: &[ScopeInfo]) -> Result<(), Error> {
-        let all = [ScopeInfo { name: "*", about: "", roles: &[ADMIN] }];
-        let builtin = [(ADMIN, "May do everything."), (USER, "What every person may do.")];
+        let all = [ScopeInfo {
+            name: "*",
+            about: "",
+            roles: &[ADMIN],
+        }];
+        let builtin = [
+            (ADMIN, "May do everything."),
+            (USER, "What every person may do."),
+        ];
         for (role, about) in builtin {
             let scopes: Vec<&ScopeInfo> = all.iter().chain(catalogue).collect();
             self.write_role(role, about, &scopes).await?;
@@ -99,13 +149,20 @@ impl Service {
         let mut conn = self.0.db.read().await?;
         for role in &self.0.settings.roles.default {
             if store::roles::find(&mut conn, role).await?.is_none() {
-                return Err(Error::Settings(format!("roles.default: there is no role {role:?}")));
+                return Err(Error::Settings(format!(
+                    "roles.default: there is no role {role:?}"
+                )));
             }
         }
         Ok(())
     }
 
-    async fn write_role(&self, role: &str, about: &str, scopes: &[&ScopeInfo]) -> Result<(), Error> {
+    async fn write_role(
+        &self,
+        role: &str,
+        about: &str,
+        scopes: &[&ScopeInfo],
+    ) -> Result<(), Error> {
         let mut conn = self.0.db.read().await?;
         let exists = store::roles::find(&mut conn, role).await?.is_some();
         if exists && difference(&mut conn, role, scopes).await?.is_empty() {
@@ -116,7 +173,9 @@ impl Service {
         store::roles::insert_builtin(&mut conn, Id::new(self.now()), role, about).await?;
         // From here on the other node waits, and finds nothing left to do.
         store::roles::lock(&mut conn, role).await?;
-        let id = store::roles::find(&mut conn, role).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let id = store::roles::find(&mut conn, role)
+            .await?
+            .ok_or(sqlx::Error::RowNotFound)?;
         for change in difference(&mut conn, role, scopes).await? {
             match change {
                 Change::Add(scope) => store::roles::add_scope(&mut conn, id, scope).await?,
@@ -133,9 +192,17 @@ enum Change {
 }
 
 /// What a built-in role lacks or has too much. Scopes that this build does not know stay: another build may.
-async fn difference(conn: &mut Conn, role: &str, scopes: &[&ScopeInfo]) -> sqlx::Result<Vec<Change>> {
-    let has: BTreeSet<String> = store::roles::scopes(conn, role).await?.into_iter().collect();
-    let change = |scope: &&ScopeInfo| match (scope.roles.contains(&role), has.contains(scope.name)) {
+async fn difference(
+    conn: &mut Conn,
+    role: &str,
+    scopes: &[&ScopeInfo],
+) -> sqlx::Result<Vec<Change>> {
+    let has: BTreeSet<String> = store::roles::scopes(conn, role)
+        .await?
+        .into_iter()
+        .collect();
+    let change = |scope: &&ScopeInfo| match (scope.roles.contains(&role), has.contains(scope.name))
+    {
         (true, false) => Some(Change::Add(scope.name)),
         (false, true) => Some(Change::Remove(scope.name)),
         _ => None,

@@ -50,24 +50,40 @@ impl Service {
     /// `None` for a token that is not ours: nothing is written then.
     async fn step(&self, token: &Secret<String>) -> Result<Option<Outcome>, Error> {
         self.opened()?;
-        let Some(token) = RefreshToken::parse(token.expose()) else { return Ok(None) };
+        let Some(token) = RefreshToken::parse(token.expose()) else {
+            return Ok(None);
+        };
         let row = store::sessions::find(&mut self.0.db.read().await?, token.session).await?;
-        let genuine = token.is_of(&self.0.keys.refresh, row.as_ref().map(|row| row.salt.as_slice()));
-        let Some(row) = row.filter(|_| genuine) else { return Ok(None) };
+        let genuine = token.is_of(
+            &self.0.keys.refresh,
+            row.as_ref().map(|row| row.salt.as_slice()),
+        );
+        let Some(row) = row.filter(|_| genuine) else {
+            return Ok(None);
+        };
         let mut conn = self.0.db.begin().await?;
         let outcome = self.step_in(&mut conn, &token, &row).await?;
         conn.commit().await?;
         Ok(Some(outcome))
     }
 
-    async fn step_in(&self, conn: &mut Conn, token: &RefreshToken, seen: &SessionInDb) -> Result<Outcome, Error> {
+    async fn step_in(
+        &self,
+        conn: &mut Conn,
+        token: &RefreshToken,
+        seen: &SessionInDb,
+    ) -> Result<Outcome, Error> {
         let now = self.now();
         let idle_end = self.idle_end(now, seen.expires_at);
-        if let Some(row) = store::sessions::rotate(conn, token.session, token.generation, now, idle_end).await? {
+        if let Some(row) =
+            store::sessions::rotate(conn, token.session, token.generation, now, idle_end).await?
+        {
             return self.with_rights(conn, row, Outcome::Rotated).await;
         }
         // The row as it is now: whoever was faster has committed.
-        let Some(row) = store::sessions::find(conn, token.session).await? else { return Ok(Outcome::Ended) };
+        let Some(row) = store::sessions::find(conn, token.session).await? else {
+            return Ok(Outcome::Ended);
+        };
         if !row.is_live(now) {
             return Ok(Outcome::Ended);
         }
@@ -76,7 +92,10 @@ impl Service {
         }
         warn!(session.id = %row.id, user.id = %row.user_id, "a refresh token was used again; its session is over");
         self.end_in(conn, row.user_id, row.id, "reuse").await?;
-        self.0.publisher.publish_in(conn, vec![message::refresh_reused(row.user_id, row.id)]).await?;
+        self.0
+            .publisher
+            .publish_in(conn, vec![message::refresh_reused(row.user_id, row.id)])
+            .await?;
         Ok(Outcome::Reused)
     }
 
@@ -92,7 +111,8 @@ impl Service {
         match rights.filter(|_| active) {
             Some(rights) => Ok(outcome(Started { session, rights })),
             None => {
-                self.end_in(conn, session.user_id, session.id, "account").await?;
+                self.end_in(conn, session.user_id, session.id, "account")
+                    .await?;
                 Ok(Outcome::Disabled)
             }
         }

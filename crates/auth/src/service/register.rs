@@ -34,10 +34,16 @@ impl Service {
     /// # Errors
     /// [`Error::ScopeNotHeld`] where `by` may not do everything itself; else as [`Service::register`], whatever its
     /// policy.
-    pub async fn create_admin(&self, by: &Principal, new: AdminCreate) -> Result<Registered, Error> {
+    pub async fn create_admin(
+        &self,
+        by: &Principal,
+        new: AdminCreate,
+    ) -> Result<Registered, Error> {
         if !by.grants.cover(&Grants::all()) {
             return Err(Error::ScopeNotHeld);
         }
+        // Its role is written by then.
+        self.opened()?;
         let account = admin_account(new.email, new.display_name)?;
         let hash = self.hash_new(&new.password).await?;
         let mut conn = self.0.db.begin().await?;
@@ -50,12 +56,21 @@ impl Service {
 
     /// The hash of a password that may be set.
     pub(super) async fn hash_new(&self, password: &Secret<String>) -> Result<String, Error> {
-        let password = self.0.policy.check(password).map_err(|invalid| Error::invalid("password", invalid))?;
+        let password = self
+            .0
+            .policy
+            .check(password)
+            .map_err(|invalid| Error::invalid("password", invalid))?;
         Ok(self.0.pool.hash(Lane::Register, &password).await?)
     }
 
     /// Account, subject, default roles and password, in the caller's transaction.
-    pub(super) async fn create_in(&self, conn: &mut Conn, new: NewAccount, hash: &str) -> Result<Account, Error> {
+    pub(super) async fn create_in(
+        &self,
+        conn: &mut Conn,
+        new: NewAccount,
+        hash: &str,
+    ) -> Result<Account, Error> {
         let account = self.0.directory.create(conn, new).await?;
         self.add_subject(conn, account.id).await?;
         store::passwords::insert(conn, account.id, hash, self.now()).await?;
@@ -70,8 +85,14 @@ impl Service {
             RegistrationPolicy::Closed => return Err(Error::RegistrationClosed),
         }
         let domains = &registration.domains;
-        let listed = domains.iter().any(|domain| domain.eq_ignore_ascii_case(email.domain()));
-        if domains.is_empty() || listed { Ok(()) } else { Err(Error::EmailDomainRefused) }
+        let listed = domains
+            .iter()
+            .any(|domain| domain.eq_ignore_ascii_case(email.domain()));
+        if domains.is_empty() || listed {
+            Ok(())
+        } else {
+            Err(Error::EmailDomainRefused)
+        }
     }
 }
 

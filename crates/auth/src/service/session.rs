@@ -36,7 +36,10 @@ impl Service {
     pub async fn logout_with(&self, refresh_token: &Secret<String>) -> Result<(), Error> {
         let token = RefreshToken::parse(refresh_token.expose()).ok_or(Error::InvalidGrant)?;
         let row = store::sessions::find(&mut self.0.db.read().await?, token.session).await?;
-        if !token.is_of(&self.0.keys.refresh, row.as_ref().map(|row| row.salt.as_slice())) {
+        if !token.is_of(
+            &self.0.keys.refresh,
+            row.as_ref().map(|row| row.salt.as_slice()),
+        ) {
             return Err(Error::InvalidGrant);
         }
         match row {
@@ -100,10 +103,17 @@ impl Service {
         if ended.is_empty() {
             return Ok(());
         }
-        let messages = ended.iter().map(|session| message::session_revoked(user, *session, reason)).collect();
+        let messages = ended
+            .iter()
+            .map(|session| message::session_revoked(user, *session, reason))
+            .collect();
         self.0.publisher.publish_in(conn, messages).await?;
         let (service, ended) = (self.clone(), ended.to_vec());
-        conn.on_commit(move || ended.iter().for_each(|session| service.0.cache.clear_session(user, *session)));
+        conn.on_commit(move || {
+            ended
+                .iter()
+                .for_each(|session| service.0.cache.clear_session(user, *session))
+        });
         Ok(())
     }
 
@@ -142,7 +152,10 @@ impl Service {
         let others = i64::from(self.0.settings.sessions.max_per_user) - 1;
         let ended = store::sessions::revoke_surplus(conn, user, session.id, others, now).await?;
         self.tell_ended(conn, user, &ended, "surplus").await?;
-        self.0.publisher.publish_in(conn, vec![message::session_created(user, session.id)]).await?;
+        self.0
+            .publisher
+            .publish_in(conn, vec![message::session_created(user, session.id)])
+            .await?;
         Ok(Started { session, rights })
     }
 
@@ -155,7 +168,10 @@ impl Service {
     pub(super) fn sign(&self, started: &Started) -> Result<Tokens, Error> {
         let opened = self.opened()?;
         let (session, rights, now) = (&started.session, &started.rights, self.now());
-        let scope = session.scope_limit.as_ref().map(|_| words(&effective(rights.grants(), session)));
+        let scope = session
+            .scope_limit
+            .as_ref()
+            .map(|_| words(&effective(rights.grants(), session)));
         let claims = opened.issuer.claims(
             now,
             NewToken {
@@ -172,7 +188,12 @@ impl Service {
             access_token: Secret::new(mint(&opened.ring, &claims)?),
             token_type: "Bearer",
             expires_in: opened.issuer.ttl.get().as_secs(),
-            refresh_token: RefreshToken::write(&self.0.keys.refresh, &session.salt, session.id, session.r#gen),
+            refresh_token: RefreshToken::write(
+                &self.0.keys.refresh,
+                &session.salt,
+                session.id,
+                session.r#gen,
+            ),
             refresh_expires_in: session.ends_at().since(now).as_secs(),
             scope,
         })

@@ -28,9 +28,22 @@ impl Service {
         let mut salt = [0; 16];
         rand::fill(&mut salt).map_err(|_| KeyError::Chance)?;
         let mut conn = self.0.db.begin().await?;
-        store::one_time::insert(&mut conn, id, Purpose::Setup.as_str(), &salt, now, now + LIFE).await?;
+        store::one_time::insert(
+            &mut conn,
+            id,
+            Purpose::Setup.as_str(),
+            &salt,
+            now,
+            now + LIFE,
+        )
+        .await?;
         conn.commit().await?;
-        Ok(Some(OneTimeToken::write(&self.0.keys.one_time, &salt, Purpose::Setup, id)))
+        Ok(Some(OneTimeToken::write(
+            &self.0.keys.one_time,
+            &salt,
+            Purpose::Setup,
+            id,
+        )))
     }
 
     /// Makes the first administrator and logs them in. Of any number that try at once, one succeeds.
@@ -38,9 +51,14 @@ impl Service {
     /// # Errors
     /// [`Error::SetupClosed`] once there is an administrator, and for a token that is wrong, used or too old;
     /// [`Error::EmailTaken`] (the token stays good), [`Error::Invalid`], [`Error::Overloaded`].
-    pub async fn setup(&self, new: SetupCreate, device: &Device) -> Result<(Registered, Tokens), Error> {
+    pub async fn setup(
+        &self,
+        new: SetupCreate,
+        device: &Device,
+    ) -> Result<(Registered, Tokens), Error> {
         self.opened()?;
-        let token = OneTimeToken::parse(new.token.expose(), Purpose::Setup).ok_or(Error::SetupClosed)?;
+        let token =
+            OneTimeToken::parse(new.token.expose(), Purpose::Setup).ok_or(Error::SetupClosed)?;
         // Before the hash: a stranger with a wrong token must not cost one.
         if !self.is_open_for(&token).await? {
             return Err(Error::SetupClosed);
@@ -49,14 +67,17 @@ impl Service {
         let hash = self.hash_new(&new.password).await?;
         let mut conn = self.0.db.begin().await?;
         store::roles::lock(&mut conn, ADMIN).await?;
-        let won = !has_admin(&mut conn).await? && store::one_time::consume(&mut conn, token.id, self.now()).await?;
+        let won = !has_admin(&mut conn).await?
+            && store::one_time::consume(&mut conn, token.id, self.now()).await?;
         if !won {
             return Err(Error::SetupClosed);
         }
         let account = self.create_in(&mut conn, account, &hash).await?;
         store::roles::grant(&mut conn, account.id, ADMIN, None, self.now()).await?;
         let rights = self.admit(&mut conn, account.id).await?;
-        let started = self.start_in(&mut conn, account.id, rights, None, device).await?;
+        let started = self
+            .start_in(&mut conn, account.id, rights, None, device)
+            .await?;
         conn.commit().await?;
         Ok((account.into(), self.sign(&started)?))
     }
@@ -64,9 +85,14 @@ impl Service {
     async fn is_open_for(&self, token: &OneTimeToken) -> Result<bool, Error> {
         let mut conn = self.0.db.read().await?;
         let row = store::one_time::find(&mut conn, token.id).await?;
-        let ours = token.is_of(&self.0.keys.one_time, row.as_ref().map(|row| row.salt.as_slice()));
+        let ours = token.is_of(
+            &self.0.keys.one_time,
+            row.as_ref().map(|row| row.salt.as_slice()),
+        );
         let good = row.is_some_and(|row| {
-            row.purpose == Purpose::Setup.as_str() && row.used_at.is_none() && self.now() < row.expires_at
+            row.purpose == Purpose::Setup.as_str()
+                && row.used_at.is_none()
+                && self.now() < row.expires_at
         });
         Ok(ours && good && !has_admin(&mut conn).await?)
     }

@@ -35,13 +35,25 @@ pub(crate) async fn insert(
 
 pub(crate) async fn find(conn: &mut Conn, id: Id<OneTime>) -> sqlx::Result<Option<OneTimeInDb>> {
     let sql = "select purpose, salt, expires_at, used_at from auth_one_time where id = $1";
-    on!(conn, |c| sqlx::query_as(sql).bind(id).fetch_optional(c).await)
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 /// Of any number that try, one gets `true`.
-pub(crate) async fn consume(conn: &mut Conn, id: Id<OneTime>, now: Timestamp) -> sqlx::Result<bool> {
+pub(crate) async fn consume(
+    conn: &mut Conn,
+    id: Id<OneTime>,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
     let sql = "update auth_one_time set used_at = $2 where id = $1 and used_at is null and expires_at > $2";
-    let used = on!(conn, |c| sqlx::query(sql).bind(id).bind(now).execute(c).await?.rows_affected());
+    let used = on!(conn, |c| sqlx::query(sql)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(used == 1)
 }
 
@@ -57,5 +69,10 @@ pub(crate) async fn delete_of(conn: &mut Conn, user: Id<User>) -> sqlx::Result<(
 pub(crate) async fn purge(conn: &mut Conn, before: Timestamp, limit: i64) -> sqlx::Result<u64> {
     let sql = "delete from auth_one_time
                where id in (select id from auth_one_time where expires_at < $1 limit $2)";
-    Ok(on!(conn, |c| sqlx::query(sql).bind(before).bind(limit).execute(c).await?.rows_affected()))
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(before)
+        .bind(limit)
+        .execute(c)
+        .await?
+        .rows_affected()))
 }

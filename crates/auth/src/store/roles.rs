@@ -4,27 +4,46 @@ use cgcg_core::{Conn, Id, Timestamp, User, on};
 pub(crate) enum Role {}
 
 /// Adds a built-in role unless it is there.
-pub(crate) async fn insert_builtin(conn: &mut Conn, id: Id<Role>, name: &str, about: &str) -> sqlx::Result<()> {
-    let sql = "insert into auth_roles (id, name, about, builtin, version) values ($1, $2, $3, $4, 1)
+pub(crate) async fn insert_builtin(
+    conn: &mut Conn,
+    id: Id<Role>,
+    name: &str,
+    about: &str,
+) -> sqlx::Result<()> {
+    let sql =
+        "insert into auth_roles (id, name, about, builtin, version) values ($1, $2, $3, $4, 1)
                on conflict (name) do nothing";
     on!(conn, |c| {
-        sqlx::query(sql).bind(id).bind(name).bind(about).bind(true).execute(c).await?;
+        sqlx::query(sql)
+            .bind(id)
+            .bind(name)
+            .bind(about)
+            .bind(true)
+            .execute(c)
+            .await?;
     });
     Ok(())
 }
 
 pub(crate) async fn find(conn: &mut Conn, name: &str) -> sqlx::Result<Option<Id<Role>>> {
     let sql = "select id from auth_roles where name = $1";
-    on!(conn, |c| sqlx::query_scalar(sql).bind(name).fetch_optional(c).await)
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(name)
+        .fetch_optional(c)
+        .await)
 }
 
 pub(crate) async fn scopes(conn: &mut Conn, name: &str) -> sqlx::Result<Vec<String>> {
     let sql = "select s.scope from auth_role_scopes s join auth_roles r on r.id = s.role_id where r.name = $1";
-    on!(conn, |c| sqlx::query_scalar(sql).bind(name).fetch_all(c).await)
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(name)
+        .fetch_all(c)
+        .await)
 }
 
 pub(crate) async fn add_scope(conn: &mut Conn, role: Id<Role>, scope: &str) -> sqlx::Result<()> {
-    let sql = "insert into auth_role_scopes (role_id, scope) values ($1, $2) on conflict do nothing";
+    let sql =
+        "insert into auth_role_scopes (role_id, scope) values ($1, $2) on conflict do nothing";
     on!(conn, |c| {
         sqlx::query(sql).bind(role).bind(scope).execute(c).await?;
     });
@@ -50,7 +69,13 @@ pub(crate) async fn grant(
     let sql = "insert into auth_grants (subject_id, role_id, granted_by, granted_at)
                select $1, id, $3, $4 from auth_roles where name = $2 on conflict do nothing";
     on!(conn, |c| {
-        sqlx::query(sql).bind(user).bind(role).bind(by).bind(now).execute(c).await?;
+        sqlx::query(sql)
+            .bind(user)
+            .bind(role)
+            .bind(by)
+            .bind(now)
+            .execute(c)
+            .await?;
     });
     Ok(())
 }
@@ -67,10 +92,18 @@ pub(crate) async fn lock(conn: &mut Conn, name: &str) -> sqlx::Result<()> {
 }
 
 /// Who has the role, disabled accounts too; at most `limit`.
-pub(crate) async fn holders(conn: &mut Conn, name: &str, limit: i64) -> sqlx::Result<Vec<Id<User>>> {
+pub(crate) async fn holders(
+    conn: &mut Conn,
+    name: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Id<User>>> {
     let sql = "select g.subject_id from auth_grants g join auth_roles r on r.id = g.role_id
                where r.name = $1 order by g.subject_id limit $2";
-    on!(conn, |c| sqlx::query_scalar(sql).bind(name).bind(limit).fetch_all(c).await)
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(name)
+        .bind(limit)
+        .fetch_all(c)
+        .await)
 }
 
 pub(crate) async fn delete_grants(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {

@@ -26,7 +26,11 @@ pub(crate) struct Origin<'a> {
     pub(crate) user_agent: Option<&'a str>,
 }
 
-pub(crate) async fn insert(conn: &mut Conn, row: &SessionInDb, origin: &Origin<'_>) -> sqlx::Result<()> {
+pub(crate) async fn insert(
+    conn: &mut Conn,
+    row: &SessionInDb,
+    origin: &Origin<'_>,
+) -> sqlx::Result<()> {
     let sql = "insert into auth_sessions (id, user_id, gen, salt, rotated_at, created_at, last_seen_at,
                  idle_expires_at, expires_at, logged_in_at, methods, factors, scope_limit, ip, user_agent)
                values ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
@@ -53,7 +57,10 @@ pub(crate) async fn insert(conn: &mut Conn, row: &SessionInDb, origin: &Origin<'
 
 pub(crate) async fn find(conn: &mut Conn, id: Id<Session>) -> sqlx::Result<Option<SessionInDb>> {
     let sql = concat!("select ", columns!(), " from auth_sessions where id = $1");
-    on!(conn, |c| sqlx::query_as(sql).bind(id).fetch_optional(c).await)
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 pub(crate) async fn standing(conn: &mut Conn, id: Id<Session>) -> sqlx::Result<Option<Standing>> {
@@ -63,7 +70,10 @@ pub(crate) async fn standing(conn: &mut Conn, id: Id<Session>) -> sqlx::Result<O
         rights_columns!(),
         " from auth_sessions t join auth_subjects j on j.id = t.user_id where t.id = $1"
     );
-    on!(conn, |c| sqlx::query_as(sql).bind(id).fetch_optional(c).await)
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 /// One step of the lineage, if `generation` is the newest one of a live session. Of any number that try, one gets it.
@@ -99,7 +109,13 @@ pub(crate) async fn revoke(
     now: Timestamp,
 ) -> sqlx::Result<bool> {
     let sql = "update auth_sessions set revoked_at = $3, revoke_reason = $2 where id = $1 and revoked_at is null";
-    let ended = on!(conn, |c| sqlx::query(sql).bind(id).bind(reason).bind(now).execute(c).await?.rows_affected());
+    let ended = on!(conn, |c| sqlx::query(sql)
+        .bind(id)
+        .bind(reason)
+        .bind(now)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(ended == 1)
 }
 
@@ -114,7 +130,13 @@ pub(crate) async fn revoke_of(
     let sql = "update auth_sessions set revoked_at = $4, revoke_reason = $3
                where user_id = $1 and revoked_at is null and id <> $2 returning id";
     let keep = keep.unwrap_or(Id::from_uuid(uuid::Uuid::nil()));
-    on!(conn, |c| sqlx::query_scalar(sql).bind(user).bind(keep).bind(reason).bind(now).fetch_all(c).await)
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(user)
+        .bind(keep)
+        .bind(reason)
+        .bind(now)
+        .fetch_all(c)
+        .await)
 }
 
 /// Ends the oldest sessions of an account, so that beside `keep` at most `others` live; answers which.
@@ -132,7 +154,13 @@ pub(crate) async fn revoke_surplus(
                                and expires_at > $4 and idle_expires_at > $4
                              order by id desc limit 100000 offset $3)
                returning id";
-    on!(conn, |c| sqlx::query_scalar(sql).bind(user).bind(keep).bind(others).bind(now).fetch_all(c).await)
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(user)
+        .bind(keep)
+        .bind(others)
+        .bind(now)
+        .fetch_all(c)
+        .await)
 }
 
 pub(crate) async fn delete_of(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
@@ -148,7 +176,12 @@ pub(crate) async fn purge(conn: &mut Conn, before: Timestamp, limit: i64) -> sql
     let sql = "delete from auth_sessions
                where id in (select id from auth_sessions
                              where expires_at < $1 or idle_expires_at < $1 or revoked_at < $1 limit $2)";
-    Ok(on!(conn, |c| sqlx::query(sql).bind(before).bind(limit).execute(c).await?.rows_affected()))
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(before)
+        .bind(limit)
+        .execute(c)
+        .await?
+        .rows_affected()))
 }
 
 /// How a limit of scopes is stored.

@@ -10,7 +10,6 @@ macro_rules! rights_columns {
     };
 }
 
-
 pub(crate) use rights_columns;
 
 /// What an account may do now.
@@ -24,30 +23,55 @@ pub(crate) struct Rights {
 
 impl Rights {
     pub(crate) fn roles(&self) -> Vec<String> {
-        self.roles.iter().flat_map(|names| names.split(' ')).map(str::to_owned).collect()
+        self.roles
+            .iter()
+            .flat_map(|names| names.split(' '))
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn grants(&self) -> Grants {
-        self.scopes.iter().flat_map(|scopes| scopes.split(' ')).collect()
+        self.scopes
+            .iter()
+            .flat_map(|scopes| scopes.split(' '))
+            .collect()
     }
 }
 
 /// `None` for an account that was never seen here.
 pub(crate) async fn rights(conn: &mut Conn, user: Id<User>) -> sqlx::Result<Option<Rights>> {
-    let sql = concat!("select j.epoch, ", rights_columns!(), " from auth_subjects j where j.id = $1");
-    on!(conn, |c| sqlx::query_as(sql).bind(user).fetch_optional(c).await)
+    let sql = concat!(
+        "select j.epoch, ",
+        rights_columns!(),
+        " from auth_subjects j where j.id = $1"
+    );
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(user)
+        .fetch_optional(c)
+        .await)
 }
 
 /// Adds the account, unless it is there. `true` where it was added.
 pub(crate) async fn insert(conn: &mut Conn, user: Id<User>) -> sqlx::Result<bool> {
-    let sql = "insert into auth_subjects (id, kind, epoch) values ($1, 'user', 0) on conflict do nothing";
-    Ok(on!(conn, |c| sqlx::query(sql).bind(user).execute(c).await?.rows_affected()) == 1)
+    let sql =
+        "insert into auth_subjects (id, kind, epoch) values ($1, 'user', 0) on conflict do nothing";
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(user)
+        .execute(c)
+        .await?
+        .rows_affected())
+        == 1)
 }
 
 /// Holds the row until the transaction ends: whoever changes rights or status waits. `false` where there is none.
 pub(crate) async fn lock(conn: &mut Conn, user: Id<User>) -> sqlx::Result<bool> {
     let sql = "update auth_subjects set epoch = epoch where id = $1";
-    Ok(on!(conn, |c| sqlx::query(sql).bind(user).execute(c).await?.rows_affected()) == 1)
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(user)
+        .execute(c)
+        .await?
+        .rows_affected())
+        == 1)
 }
 
 /// Makes every access token of the account stale.

@@ -146,6 +146,18 @@ fn settings_that_contradict_themselves_are_named() {
     settings.tokens.access_ttl = Span::minutes(61);
     settings.passwords.min = 7;
     settings.roles.default = vec!["admin".to_owned()];
-    let keys: Vec<_> = settings.validate().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, ["tokens.access_ttl", "sessions.idle", "roles.default", "passwords.min"]);
+    let keys: Vec<_> = settings
+        .validate()
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "tokens.access_ttl",
+            "sessions.idle",
+            "roles.default",
+            "passwords.min"
+        ]
+    );
 }

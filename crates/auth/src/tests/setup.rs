@@ -4,7 +4,11 @@ use cgcg_testkit::both;
 use super::{Bed, PASSWORD, secret};
 use crate::{Device, Error, Registered, SetupCreate, Tokens};
 
-pub(super) async fn set_up(bed: &Bed, token: &Secret<String>, email: &str) -> Result<(Registered, Tokens), Error> {
+pub(super) async fn set_up(
+    bed: &Bed,
+    token: &Secret<String>,
+    email: &str,
+) -> Result<(Registered, Tokens), Error> {
     bed.auth.setup(new(token, email), &Device::default()).await
 }
 

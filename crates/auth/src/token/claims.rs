@@ -40,7 +40,11 @@ pub struct Claims {
     /// Names of roles, for services that read them; our own rights come from the database.
     pub roles: Vec<String>,
     /// Scopes parted by blanks, only where the token is narrowed.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub scope: Option<String>,
 }
 

@@ -22,13 +22,19 @@ pub(super) struct Header<'a> {
 impl<'a> Header<'a> {
     /// The header of a token signed by the key `kid`.
     pub(super) fn new(kid: &'a str) -> Self {
-        Self { alg: ALGORITHM.into(), kid: kid.into(), typ: TYPE.into() }
+        Self {
+            alg: ALGORITHM.into(),
+            kid: kid.into(),
+            typ: TYPE.into(),
+        }
     }
 
     /// From the JSON of a token; `None` where anything is missing, repeated, unknown or of another type.
     pub(super) fn parse(json: &'a [u8]) -> Option<Self> {
         // serde's derive would take an array for a struct as well.
-        json.starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
+        json.starts_with(b"{")
+            .then(|| serde_json::from_slice(json).ok())
+            .flatten()
     }
 
     /// Whether it says that it is an access token; other kinds of tokens must not pass as one.

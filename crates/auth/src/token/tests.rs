@@ -41,7 +41,11 @@ impl Bench {
             scope: None,
         };
         let claims = issuer.claims(NOW, new);
-        Self { verifier: Verifier::new(ring.clone(), issuer), ring, claims }
+        Self {
+            verifier: Verifier::new(ring.clone(), issuer),
+            ring,
+            claims,
+        }
     }
 
     fn kid(&self) -> String {
@@ -55,7 +59,11 @@ impl Bench {
 
     /// Any header and claims, with a signature that is right.
     fn sign(&self, header: &str, claims: &str) -> String {
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
         let signature = self.ring.keys().active().sign(signed.as_bytes()).unwrap();
         format!("{signed}.{signature}")
     }
@@ -100,8 +108,13 @@ fn a_minted_token_says_what_was_put_in() {
 fn the_header_is_exactly_algorithm_key_and_type() {
     let bench = Bench::new();
     let token = bench.mint();
-    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
-    let expected = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"at+jwt"}}"#, bench.kid());
+    let header = URL_SAFE_NO_PAD
+        .decode(token.split('.').next().unwrap())
+        .unwrap();
+    let expected = format!(
+        r#"{{"alg":"EdDSA","kid":"{}","typ":"at+jwt"}}"#,
+        bench.kid()
+    );
     assert_eq!(String::from_utf8(header).unwrap(), expected);
 }
 
@@ -110,16 +123,28 @@ fn j13_another_instances_token_with_the_same_kid_is_refused() {
     let (ours, theirs) = (Bench::new(), Bench::new());
     assert_eq!(ours.verify(&theirs.mint()), Err(Rejected::UnknownKey));
     let claims = serde_json::to_string(&ours.claims).unwrap();
-    assert_eq!(ours.verify(&theirs.sign(&ours.header().to_string(), &claims)), Err(Rejected::Signature));
+    assert_eq!(
+        ours.verify(&theirs.sign(&ours.header().to_string(), &claims)),
+        Err(Rejected::Signature)
+    );
 }
 
 #[test]
 fn j13_a_shared_key_does_not_make_another_issuers_token_ours() {
     let bench = Bench::new();
-    assert_eq!(bench.with_claim("iss", "https://other.example.org".into()), Err(Rejected::Issuer));
-    assert_eq!(bench.with_claim("aud", "https://other.example.org".into()), Err(Rejected::Audience));
+    assert_eq!(
+        bench.with_claim("iss", "https://other.example.org".into()),
+        Err(Rejected::Issuer)
+    );
+    assert_eq!(
+        bench.with_claim("aud", "https://other.example.org".into()),
+        Err(Rejected::Audience)
+    );
     // Equality, not "begins with", and no trailing slash.
-    assert_eq!(bench.with_claim("iss", "https://api.example.org/".into()), Err(Rejected::Issuer));
+    assert_eq!(
+        bench.with_claim("iss", "https://api.example.org/".into()),
+        Err(Rejected::Issuer)
+    );
 }
 
 #[test]
@@ -128,18 +153,38 @@ fn j14_a_retired_key_is_good_inside_its_window_only() {
     let token = bench.mint();
     let key = bench.ring.keys().active().public().clone();
     let until = NOW + Duration::from_secs(300);
-    bench.ring.replace(Keys::new(SigningKey::generate().unwrap(), [Published { key, until: Some(until) }]));
+    bench.ring.replace(Keys::new(
+        SigningKey::generate().unwrap(),
+        [Published {
+            key,
+            until: Some(until),
+        }],
+    ));
     assert!(bench.verify(&token).is_ok());
-    assert!(bench.verifier.verify(&token, until - Duration::from_micros(1)).is_ok());
-    assert_eq!(bench.verifier.verify(&token, until), Err(Rejected::UnknownKey));
-    bench.ring.replace(Keys::new(SigningKey::generate().unwrap(), []));
+    assert!(
+        bench
+            .verifier
+            .verify(&token, until - Duration::from_micros(1))
+            .is_ok()
+    );
+    assert_eq!(
+        bench.verifier.verify(&token, until),
+        Err(Rejected::UnknownKey)
+    );
+    bench
+        .ring
+        .replace(Keys::new(SigningKey::generate().unwrap(), []));
     assert_eq!(bench.verify(&token), Err(Rejected::UnknownKey));
 }
 
 #[test]
 fn each_refusal_has_a_word_of_its_own() {
-    use Rejected::{Audience, Claims, Expired, Header, Issuer, Life, Malformed, NotYet, Signature, UnknownKey};
-    let all = [Malformed, Header, UnknownKey, Signature, Claims, Issuer, Audience, NotYet, Expired, Life];
+    use Rejected::{
+        Audience, Claims, Expired, Header, Issuer, Life, Malformed, NotYet, Signature, UnknownKey,
+    };
+    let all = [
+        Malformed, Header, UnknownKey, Signature, Claims, Issuer, Audience, NotYet, Expired, Life,
+    ];
     let words: std::collections::BTreeSet<_> = all.iter().map(|one| one.reason()).collect();
     assert_eq!(words.len(), all.len());
 }

@@ -57,7 +57,11 @@ impl Verifier {
             return Err(Rejected::Expired);
         }
         let life = claims.exp.saturating_sub(claims.iat);
-        if (1..=MAX_LIFE).contains(&life) { Ok(claims) } else { Err(Rejected::Life) }
+        if (1..=MAX_LIFE).contains(&life) {
+            Ok(claims)
+        } else {
+            Err(Rejected::Life)
+        }
     }
 }
 
@@ -102,7 +106,12 @@ impl<'a> Parts<'a> {
         // The engine refuses padding and a last letter with spare bits set: one token, one spelling.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
         decode(signature)?;
-        Some(Self { header: decode(header)?, claims: decode(claims)?, signature, signed })
+        Some(Self {
+            header: decode(header)?,
+            claims: decode(claims)?,
+            signature,
+            signed,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
 use super::{DbSettings, OpenError};
@@ -32,9 +33,34 @@ pub(super) async fn open(settings: &DbSettings) -> Result<PgPool, OpenError> {
                 Ok(seen.idle_for < RESTED || connection.ping().await.is_ok())
             })
         })
-        .connect_with(options)
-        .await?;
-    Ok(pool)
+        .connect_with(options.clone())
+        .await;
+    match pool {
+        // The pool tells that its time is over, and not why.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let cause =
+                tokio::time::timeout(settings.wait.get(), PgConnection::connect_with(&options))
+                    .await;
+            Err(cause
+                .ok()
+                .and_then(Result::err)
+                .unwrap_or(sqlx::Error::PoolTimedOut)
+                .into())
+        }
+        pool => Ok(pool?),
+    }
+}
+
+/// Migrates on a connection of its own: where a step fails, sqlx keeps its lock, which is one of the session, and in
+/// a pool that session would live on. No statement of a migration times out: an index takes as long as it takes, and
+/// another node waits for it.
+pub(super) async fn migrate(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    let options = options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let migrated = migrator.run_direct(None, &mut connection, false).await;
+    connection.close().await?;
+    migrated
 }
 
 /// No server is reached until the first use, and that one fails.

@@ -24,6 +24,11 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
         .parse::<SqliteConnectOptions>()?
         .create_if_missing(true)
         .synchronous(SqliteSynchronous::Full);
+    let file = options.get_filename().to_owned();
+    // SQLite gives each connection to a file without a name a database of its own.
+    if file.as_os_str().is_empty() {
+        return Err(OpenError::InMemory);
+    }
     let pool = || {
         SqlitePoolOptions::new()
             .acquire_timeout(settings.wait.get())
@@ -39,7 +44,8 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
             Box::pin(async { wal.await.map(drop) })
         })
         .connect_with(options.clone())
-        .await?;
+        .await
+        .map_err(|error| OpenError::of_file(error, file))?;
     let version: String = query_scalar("select sqlite_version()")
         .fetch_one(&writer)
         .await?;

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::Engine;
 
 /// Why a database did not open, and the mend.
@@ -15,9 +17,25 @@ pub enum OpenError {
     /// Linked against an SQLite that can corrupt files.
     #[error("SQLite {0} is too old; 3.51.3 is the oldest that is safe here")]
     OldSqlite(String),
+    /// SQLite cannot open or make the file.
+    #[error("cannot open or create {}: its folder must be there and be writable", .0.display())]
+    File(PathBuf),
     /// The database did not answer, or refused.
-    #[error(transparent)]
+    #[error("the database does not open: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+#[cfg(feature = "sqlite")]
+impl OpenError {
+    /// SQLite's own text for its code 14 ("unable to open database file") does not say which.
+    pub(super) fn of_file(error: sqlx::Error, file: PathBuf) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code());
+        if code.as_deref() == Some("14") {
+            Self::File(file)
+        } else {
+            error.into()
+        }
+    }
 }
 
 /// What a failure of the database means for a caller.

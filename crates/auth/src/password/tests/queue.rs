@@ -14,7 +14,13 @@ fn login(pool: &Pool) -> Answer {
 
 fn register(pool: &Pool) -> JoinHandle<Result<String, Overloaded>> {
     let pool = pool.clone();
-    tokio::spawn(async move { pool.hash(Lane::Register, &Normal::of(&secret("correct horse battery"))).await })
+    tokio::spawn(async move {
+        pool.hash(
+            Lane::Register,
+            &Normal::of(&secret("correct horse battery")),
+        )
+        .await
+    })
 }
 
 async fn queued(pool: &Pool, count: usize) {
@@ -136,7 +142,12 @@ fn dear_and_cheap_hashes_share_the_memory_and_none_waits_for_ever() {
     run(async {
         let (pool, _) = pool(3);
         // 64 KiB to 1 MiB, which is all there is.
-        let stored = |memory_kib: u32| format!("$argon2id$v=19$m={memory_kib},t=1,p=1$c29tZXNhbHQ${}", "A".repeat(43));
+        let stored = |memory_kib: u32| {
+            format!(
+                "$argon2id$v=19$m={memory_kib},t=1,p=1$c29tZXNhbHQ${}",
+                "A".repeat(43)
+            )
+        };
         for round in 0..12 {
             let answers = (0..24u32).map(|number| {
                 let (pool, stored) = (pool.clone(), stored(64 << ((number + round) % 5)));
@@ -154,14 +165,21 @@ fn dear_and_cheap_hashes_share_the_memory_and_none_waits_for_ever() {
 #[test]
 fn memory_that_idle_threads_keep_is_there_for_a_dear_hash() {
     run(async {
-        let settings = PoolSettings { memory: Size::mib(1), threads: 3, wait: Span::seconds(2) };
+        let settings = PoolSettings {
+            memory: Size::mib(1),
+            threads: 3,
+            wait: Span::seconds(2),
+        };
         let pool = Pool::new(CHEAP, settings, Arc::new(TestClock::default()));
         let clients: Vec<Answer> = (0..9).map(|_| login(&pool)).collect();
         for client in clients {
             client.await.unwrap().unwrap();
         }
         assert!(pool.load().memory_bytes > 0);
-        let all = format!("$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ${}", "A".repeat(43));
+        let all = format!(
+            "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ${}",
+            "A".repeat(43)
+        );
         assert_eq!(verify(&pool, "x", &all).await, NO);
     });
 }
@@ -173,7 +191,10 @@ fn nothing_starts_before_the_first_password_and_idle_threads_hold_no_memory() {
         assert_eq!((pool.load().threads, pool.load().memory_bytes), (0, 0));
         assert_eq!(pool.verify(&secret("x"), None).await, Ok(NO));
         assert_eq!(pool.load().threads, 1);
-        eventually("idle threads give their memory back", async || pool.load().memory_bytes == 0).await;
+        eventually("idle threads give their memory back", async || {
+            pool.load().memory_bytes == 0
+        })
+        .await;
     });
 }
 
@@ -195,7 +216,11 @@ fn threads_end_with_the_last_clone() {
 fn there_are_no_more_threads_than_memory_for_them() {
     run(async {
         let clock = Arc::new(TestClock::default());
-        let settings = PoolSettings { memory: Size::kib(128), threads: 64, wait: Span::seconds(2) };
+        let settings = PoolSettings {
+            memory: Size::kib(128),
+            threads: 64,
+            wait: Span::seconds(2),
+        };
         let pool = Pool::new(CHEAP, settings, clock);
         let clients: Vec<Answer> = (0..18).map(|_| login(&pool)).collect();
         for client in clients {

@@ -1,0 +1,302 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::{App, web};
+use cgcg_core::Db;
+use cgcg_testkit::both;
+use cgcg_web::{Front, FrontSettings, Module, Proxies, pass};
+use serde_json::{Value, json};
+
+use super::{Bed, PASSWORD};
+use crate::{Settings, Tokens};
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and code of a failure.
+    fn failure(&self) -> (u16, String) {
+        (
+            self.status,
+            self.json()["code"].as_str().unwrap_or_default().to_owned(),
+        )
+    }
+
+    fn refresh_token(&self) -> String {
+        assert_eq!(self.header("cache-control"), "no-store");
+        self.json()["refresh_token"].as_str().unwrap().to_owned()
+    }
+}
+
+async fn ask(bed: &Bed, request: TestRequest) -> Answer {
+    let (auth, clock) = (bed.auth.clone(), Arc::new(bed.clock.clone()));
+    let front = Front::new(
+        Some(Arc::new(auth.clone())),
+        clock,
+        Proxies::default(),
+        FrontSettings::default(),
+    );
+    let app = App::new()
+        .wrap(from_fn(pass))
+        .configure(|cfg| front.configure(cfg))
+        .configure(|cfg| auth.root_routes(cfg))
+        .service(web::scope("/api/v1").configure(|cfg| auth.routes(cfg)));
+    let app = init_service(app).await;
+    let response = call_service(&app, request.to_request()).await;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+    Answer {
+        status,
+        headers,
+        text,
+    }
+}
+
+async fn post(bed: &Bed, path: &str, body: Value) -> Answer {
+    ask(
+        bed,
+        TestRequest::post()
+            .uri(&format!("/api/v1/auth{path}"))
+            .set_json(body),
+    )
+    .await
+}
+
+async fn form(bed: &Bed, body: &str) -> Answer {
+    let request = TestRequest::post()
+        .uri("/api/v1/auth/token")
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload(body.to_owned());
+    ask(bed, request).await
+}
+
+fn bearer(request: TestRequest, tokens: &Tokens) -> TestRequest {
+    request.insert_header((
+        "authorization",
+        format!("Bearer {}", tokens.access_token.expose()),
+    ))
+}
+
+const GOOD: &str = "grant_type=password&username=ada%40example.org&password=correct+horse+battery";
+
+both! {
+    async fn a_person_registers_logs_in_refreshes_and_logs_out(db: Db) {
+        let bed = Bed::new(db).await;
+        let new = json!({"email": "ada@example.org", "password": PASSWORD, "display_name": "Ada"});
+        let made = post(&bed, "/register", new.clone()).await;
+        assert_eq!((made.status, made.json()["email"].as_str()), (201, Some("ada@example.org")));
+        let location = format!("/api/v1/users/{}", made.json()["id"].as_str().unwrap());
+        assert_eq!(made.header("location"), location);
+        assert_eq!(post(&bed, "/register", new).await.failure(), (409, "email_taken".to_owned()));
+
+        let login = json!({"login": "ada@example.org", "password": PASSWORD});
+        let first = post(&bed, "/login", login).await.refresh_token();
+        let refreshed = post(&bed, "/refresh", json!({"refresh_token": first})).await;
+        let second = refreshed.refresh_token();
+        assert_eq!(post(&bed, "/logout", json!({"refresh_token": second})).await.status, 204);
+        let over = post(&bed, "/refresh", json!({"refresh_token": second})).await;
+        assert_eq!(over.failure(), (401, "invalid_grant".to_owned()));
+        assert!(over.header("www-authenticate").starts_with("Bearer"));
+    }
+
+    async fn a_wrong_field_is_named_and_never_repeated(db: Db) {
+        let bed = Bed::new(db).await;
+        let wrong = |field: &str, value: Value| {
+            let mut body = json!({"email": "ada@example.org", "password": PASSWORD});
+            body[field] = value;
+            body
+        };
+        for (field, value, code) in [
+            ("email", json!("mıke@example.org"), "email_invalid"),
+            ("password", json!("secret word"), "password_too_short"),
+            ("password", json!(17), "wrong_type"),
+            ("display_name", json!("a\nb"), "display_name_invalid"),
+            ("username", json!("Ada"), "username_invalid"),
+            ("is_admin", json!(true), "unknown_field"),
+        ] {
+            let answer = post(&bed, "/register", wrong(field, value)).await;
+            assert_eq!(answer.failure(), (422, "validation_failed".to_owned()), "{field}");
+            let error = answer.json()["errors"][0].clone();
+            assert_eq!((&error["loc"], &error["code"]), (&json!(["body", field]), &json!(code)));
+            assert!(!answer.text.contains("secret word"));
+        }
+    }
+
+    async fn a_refused_login_tells_nothing_on_either_door(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        let mut answers = Vec::new();
+        for login in ["ada@example.org", "eve@example.org", "?"] {
+            let body = json!({"login": login, "password": "wrong password 1"});
+            for answer in [
+                post(&bed, "/login", body).await,
+                form(&bed, &format!("grant_type=password&username={login}&password=wrong")).await,
+            ] {
+                let mut body = answer.json();
+                body.as_object_mut().unwrap().remove("request_id");
+                let headers: BTreeSet<_> = answer.headers.iter().map(|(name, _)| name.to_string()).collect();
+                answers.push((answer.status, headers, body));
+            }
+        }
+        answers.sort_by_key(|answer| answer.0);
+        answers.dedup();
+        assert_eq!(answers.iter().map(|answer| answer.0).collect::<Vec<_>>(), [400, 401]);
+    }
+
+    async fn the_oauth_door_speaks_oauth(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        let answer = form(&bed, &format!("{GOOD}&client_id=x&unknown=1&scope=")).await;
+        assert_eq!((answer.status, answer.header("pragma")), (200, "no-cache"));
+        let refresh = format!("grant_type=refresh_token&refresh_token={}", answer.refresh_token());
+        assert_eq!(form(&bed, &refresh).await.status, 200);
+        for (body, error, code) in [
+            ("", "invalid_request", "invalid_request"),
+            ("grant_type=password&username=a", "invalid_request", "invalid_request"),
+            (&format!("{GOOD}&password=again"), "invalid_request", "invalid_request"),
+            (&format!("{GOOD}&scope=users%3Awrite"), "invalid_scope", "invalid_scope"),
+            ("grant_type=password&username=a&password=b", "invalid_grant", "invalid_credentials"),
+            ("grant_type=refresh_token&refresh_token=x", "invalid_grant", "invalid_grant"),
+            ("grant_type=client_credentials", "unsupported_grant_type", "unsupported_grant_type"),
+        ] {
+            let answer = form(&bed, body).await;
+            assert_eq!((answer.status, answer.header("content-type")), (400, "application/json"), "{body}");
+            let json = answer.json();
+            assert_eq!((&json["error"], &json["code"]), (&json!(error), &json!(code)), "{body}");
+            assert!(json["error_description"].is_string() && json["detail"].is_string());
+            assert!(!json["request_id"].as_str().unwrap().is_empty());
+        }
+    }
+
+    async fn the_password_grant_can_be_switched_off(db: Db) {
+        let mut settings = Settings::default();
+        settings.tokens.password_grant = false;
+        let bed = Bed::with(db, settings).await;
+        bed.register("ada@example.org").await;
+        let answer = form(&bed, GOOD).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("unsupported_grant_type")));
+        let login = json!({"login": "ada@example.org", "password": PASSWORD});
+        assert_eq!(post(&bed, "/login", login).await.status, 200);
+    }
+
+    async fn basic_credentials_of_a_client_are_ignored(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        let request = TestRequest::post()
+            .uri("/api/v1/auth/token")
+            .insert_header(("content-type", "application/x-www-form-urlencoded; charset=utf-8"))
+            .insert_header(("authorization", "Basic Og=="))
+            .set_payload(GOOD);
+        assert_eq!(ask(&bed, request).await.status, 200);
+    }
+
+    async fn long_bodies_are_refused_before_they_are_read(db: Db) {
+        let bed = Bed::new(db).await;
+        let long = "x".repeat(16 * 1_024);
+        let answer = post(&bed, "/login", json!({"login": "a", "password": long})).await;
+        assert_eq!(answer.failure(), (413, "body_too_large".to_owned()));
+        let answer = form(&bed, &format!("grant_type=password&username=a&password={long}")).await;
+        assert_eq!((answer.failure(), &answer.json()["error"]), ((413, "body_too_large".to_owned()), &json!("invalid_request")));
+        let answer = post(&bed, "/login", json!({"login": "a", "password": "x".repeat(129)})).await;
+        assert_eq!(answer.failure(), (422, "validation_failed".to_owned()));
+    }
+
+    async fn sessions_end_by_bearer_token(db: Db) {
+        let bed = Bed::new(db).await;
+        let here = bed.person("ada@example.org").await;
+        let there = bed.log_in("ada@example.org").await;
+        let sessions = |query: &str| TestRequest::delete().uri(&format!("/api/v1/auth/sessions{query}"));
+        assert_eq!(ask(&bed, sessions("")).await.failure(), (401, "credentials_missing".to_owned()));
+        assert_eq!(ask(&bed, bearer(sessions("?keep=others"), &here)).await.status, 422);
+        assert_eq!(ask(&bed, bearer(sessions("?keep=current"), &here)).await.status, 204);
+        let logout = || TestRequest::post().uri("/api/v1/auth/logout");
+        assert_eq!(ask(&bed, bearer(logout(), &there)).await.failure(), (401, "token_invalid".to_owned()));
+        assert_eq!(ask(&bed, logout()).await.failure(), (401, "credentials_missing".to_owned()));
+        assert_eq!(ask(&bed, bearer(logout(), &here)).await.status, 204);
+        assert_eq!(ask(&bed, bearer(sessions(""), &here)).await.failure(), (401, "token_invalid".to_owned()));
+    }
+
+    async fn the_set_up_page_needs_no_network_and_no_other_origin(db: Db) {
+        let bed = Bed::new(db).await;
+        let page = || TestRequest::get().uri("/api/v1/auth/pages/setup");
+        let (one, two) = (ask(&bed, page()).await, ask(&bed, page()).await);
+        let policy = one.header("content-security-policy").to_owned();
+        assert_ne!(policy, two.header("content-security-policy"));
+        assert!(policy.starts_with("default-src 'none';"));
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+        assert_eq!(one.text.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
+        assert_eq!(one.text.matches("<script").count() + one.text.matches("<style").count(), 2);
+        assert_eq!((one.header("referrer-policy"), one.header("cache-control")), ("no-referrer", "no-store"));
+        for outside in ["http://", "https://", " src=", "<link", "@import", "url("] {
+            assert!(!one.text.contains(outside), "{outside}");
+        }
+    }
+
+    async fn the_first_administrator_is_made_over_http_once(db: Db) {
+        let bed = Bed::new(db).await;
+        let token = bed.auth.setup_token().await.unwrap().unwrap();
+        let new = |email: &str| json!({"token": token.expose(), "email": email, "password": PASSWORD});
+        let made = post(&bed, "/setup", new("ada@example.org")).await;
+        assert_eq!(made.status, 201);
+        made.refresh_token();
+        assert!(made.header("location").starts_with("/api/v1/users/"));
+        assert_eq!(post(&bed, "/setup", new("eve@example.org")).await.failure(), (404, "setup_closed".to_owned()));
+    }
+
+    async fn the_keys_are_public_and_change_their_tag_with_their_content(db: Db) {
+        let bed = Bed::new(db).await;
+        let keys = || TestRequest::get().uri("/.well-known/jwks.json");
+        let first = ask(&bed, keys()).await;
+        assert_eq!(first.json()["keys"][0]["kty"], "OKP");
+        assert!(first.json()["keys"][0].get("d").is_none());
+        assert_eq!(first.header("cache-control"), "public, max-age=3600");
+        let etag = HeaderValue::from_str(first.header("etag")).unwrap();
+        let again = ask(&bed, keys().insert_header(("if-none-match", etag))).await;
+        assert_eq!((again.status, again.text.as_str()), (304, ""));
+        assert_eq!(ask(&bed, keys().insert_header(("if-none-match", "\"other\""))).await.status, 200);
+    }
+
+    async fn another_method_is_not_allowed(db: Db) {
+        let bed = Bed::new(db).await;
+        for path in ["register", "login", "refresh", "token", "logout", "sessions", "setup"] {
+            let answer = ask(&bed, TestRequest::get().uri(&format!("/api/v1/auth/{path}"))).await;
+            assert_eq!(answer.failure(), (405, "method_not_allowed".to_owned()), "{path}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_says_who_may_call_it() {
+    let bed = cgcg_testkit::run(async {
+        let folder = cgcg_testkit::folder();
+        Bed::new(cgcg_testkit::sqlite(&folder).await).await
+    });
+    let document = serde_json::to_value(bed.auth.openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 9);
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["security"].is_array(), "{method} {path}");
+            assert!(
+                operation["operationId"].is_string() && operation["summary"].is_string(),
+                "{method} {path}"
+            );
+        }
+    }
+}
