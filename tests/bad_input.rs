@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::on_both;
 use crate::support::{Answer, PASSWORD, Person, Server, Setup};
 
+/// Status, code, and the wrong field with its own code.
+type Expected = (u16, &'static str, Option<(String, &'static str)>);
+
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn register(server: &Server, body: &[u8]) -> Answer {
@@ -31,7 +34,7 @@ on_both! {
         let deep = format!(r#"{{"email":{}"#, "[".repeat(10_000));
         let field = |name: &str, code: &'static str| (422, "validation_failed", Some((name.to_owned(), code)));
         let whole = |status: u16, code: &'static str| (status, code, None);
-        let table: Vec<(&[u8], (u16, &str, Option<(String, &str)>))> = vec![
+        let table: Vec<(&[u8], Expected)> = vec![
             (b"", whole(400, "body_invalid")),
             (b"hello", whole(400, "body_invalid")),
             (b"{\"email\":", whole(400, "body_invalid")),
@@ -39,6 +42,8 @@ on_both! {
             (b"{} {}", field("email", "missing_field")),
             (deep.as_bytes(), field("email", "wrong_type")),
             (b"[]", whole(422, "validation_failed")),
+            // serde takes a list for an object, by position.
+            (b" [\"b@example.org\",\"correct horse battery\",null,null]", whole(422, "validation_failed")),
             (b"{\"email\":7,\"password\":\"correct horse battery\"}", field("email", "wrong_type")),
             (b"{\"email\":null,\"password\":\"correct horse battery\"}", field("email", "wrong_type")),
             (b"{\"email\":\"b@example.org\"}", field("password", "missing_field")),

@@ -91,6 +91,20 @@ fn the_data_folder_is_for_its_owner_only() {
     assert_eq!(mode("master.key"), 0o600);
 }
 
+/// Whoever made the folder beforehand: the database holds the hashes of passwords.
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_database_in_a_folder_that_others_may_enter_is_still_for_its_owner_only() {
+    let setup = Setup::sqlite();
+    fs::create_dir(setup.folder().join("data")).unwrap();
+    let server = setup.start();
+    let mode = fs::metadata(server.data().join("cgcg.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 #[test]
 #[cfg(feature = "sqlite")]
 fn a_key_file_that_is_open_cut_or_gone_does_not_start() {

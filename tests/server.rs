@@ -63,6 +63,30 @@ fn one_address_is_slowed_down_and_told_for_how_long() {
 }
 
 #[test]
+fn head_answers_as_get_without_the_body() {
+    let server = Setup::sqlite().start();
+    let answer = server.send("HEAD", "/health/live", &[], "").is(200);
+    assert_eq!(answer.header("content-length"), Some("15"));
+    assert_eq!(answer.text, "");
+}
+
+/// actix answers, and then waits for the rest for ever: a few such clients took every connection.
+#[test]
+fn a_body_that_never_ends_does_not_keep_its_connection() {
+    let server = Setup::sqlite().start();
+    for path in ["/health/live", "/nowhere", "/api/v1/users/me"] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: cgcg\r\ntransfer-encoding: chunked\r\n\r\n");
+        let answer = server.exchange(head.as_bytes());
+        assert_eq!(
+            answer.header("connection"),
+            Some("close"),
+            "{path}: {answer:?}"
+        );
+    }
+}
+
+#[test]
 fn a_head_that_never_ends_is_not_waited_for() {
     let server = Setup::sqlite().with("CGCG_HTTP__HEADER_WAIT", "1s").start();
     let mut stream = TcpStream::connect(server.address()).unwrap();

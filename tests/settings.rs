@@ -70,9 +70,20 @@ fn the_environment_wins_over_the_file_and_an_option_over_both() {
 }
 
 #[test]
+fn a_variable_that_only_looks_like_a_setting_is_told() {
+    let setup = Setup::sqlite().with("CGCG_HTTP_LISTEN", "127.0.0.1:1");
+    let said = text(setup.run(&["config", "check"]).stdout);
+    assert!(
+        said.contains("warning: CGCG_HTTP_LISTEN has no effect"),
+        "{said}"
+    );
+}
+
+#[test]
 fn secrets_are_never_shown() {
+    let master = "00123zY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM=";
     let setup = Setup::sqlite()
-        .with("CGCG_KEYS__MASTER", "00123")
+        .with("CGCG_KEYS__MASTER", master)
         .with("CGCG_DATABASE__URL", "postgres://ada:hunter2@localhost/app");
     let shown = text(setup.run(&["config", "show"]).stdout);
     assert!(
@@ -80,7 +91,7 @@ fn secrets_are_never_shown() {
         "{shown}"
     );
     assert!(
-        !shown.contains("hunter2") && !shown.contains("00123"),
+        !shown.contains("hunter2") && !shown.contains(master),
         "{shown}"
     );
 }

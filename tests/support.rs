@@ -126,10 +126,6 @@ impl Server {
         &self.address
     }
 
-    pub(crate) fn setup(&self) -> &Setup {
-        &self.setup
-    }
-
     pub(crate) fn data(&self) -> PathBuf {
         self.setup.folder().join("data")
     }
@@ -198,7 +194,9 @@ macro_rules! on_both {
             #[test]
             #[cfg(feature = "postgres")]
             fn postgres() {
-                Setup::postgres().map_or((), body);
+                if let Some(setup) = Setup::postgres() {
+                    body(setup);
+                }
             }
         }
     )+};

@@ -82,7 +82,7 @@ impl Server {
             "POST",
             path,
             &[("content-type", "application/json")],
-            &body.to_string(),
+            body.to_string(),
         )
     }
 
@@ -110,10 +110,15 @@ impl Server {
     /// As `exchange`, for a server that may die meanwhile.
     pub(crate) fn try_exchange(&self, bytes: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address()).ok()?;
+        // Longer than the server waits for anything in a test.
+        let patience = Some(std::time::Duration::from_secs(60));
+        stream.set_read_timeout(patience).ok()?;
         // A server that refuses early closes while we still write: its answer counts.
         let _ = stream.write_all(bytes);
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
+        let read = stream.read_to_end(&mut answer);
+        let waited = read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!waited, "the server keeps the connection open");
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let mut lines = head.lines();

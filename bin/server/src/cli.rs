@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A modular HTTP API backend: accounts, sessions and tokens, on SQLite or PostgreSQL.
 ///
 /// Without a command it serves. A first start makes ./data with a database and a key, and prints a link to make the
-/// first administrator. Settings: built-in defaults, then cgcg.toml, then CGCG_<SECTION>__<KEY> in the environment,
+/// first administrator. Settings: built-in defaults, then cgcg.toml, then `CGCG_SECTION__KEY` in the environment,
 /// then options.
 #[derive(Debug, Parser)]
 #[command(name = "cgcg", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -87,7 +87,8 @@ pub(crate) enum Admin {
     /// Print a fresh set-up link, while there is no administrator
     #[cfg(feature = "auth")]
     Link,
-    /// Make a static token for builds without auth: prints it once, and the block to paste
+    /// Make a static token: prints it once, and the block to paste
+    #[cfg(not(feature = "auth"))]
     Token {
         /// Who will use it
         #[arg(long)]

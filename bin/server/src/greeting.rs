@@ -18,11 +18,11 @@ pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option
     say(format!("  OpenAPI       {base}/openapi.json"));
     say(format!("  health        {base}/health/ready"));
     if let Some(token) = setup {
-        say("  no administrator yet; open this link once, within 30 minutes:".to_owned());
+        say("  no administrator yet; open this link once, within 30 minutes:");
         say(format!("    {base}/api/v1/auth/pages/setup#{token}"));
     }
     if cfg!(feature = "auth") {
-        say("  a first account and its token:".to_owned());
+        say("  a first account and its token:");
         say(format!(
             "    curl {base}/api/v1/auth/register -H 'content-type: application/json' \\\n      \
              -d '{{\"email\":\"ada@example.org\",\"password\":\"correct horse battery\"}}'"
@@ -34,7 +34,7 @@ pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option
             "    curl {base}/api/v1/users/me -H 'authorization: Bearer <access_token>'"
         ));
     }
-    say("  stop with Ctrl-C".to_owned());
+    say("  stop with Ctrl-C");
 }
 
 /// How people reach the server.

@@ -9,9 +9,12 @@ use crate::settings::{LogFormat, Settings};
 /// Sends the log to the standard error, for people or for machines.
 pub(crate) fn start(settings: &Settings) -> Result<(), Failure> {
     let mut filter: EnvFilter = settings.log.level.parse()?;
-    if !settings.log.level.contains("actix_server") {
-        // At info it tells thrice that it starts, which the greeting does better.
-        filter = filter.add_directive("actix_server=warn".parse()?);
+    // The first tells thrice that it starts; the second calls it an error of ours when a client does not speak HTTP.
+    for quiet in ["actix_server=warn", "actix_http=off"] {
+        let target = quiet.split('=').next().unwrap_or_default();
+        if !settings.log.level.contains(target) {
+            filter = filter.add_directive(quiet.parse()?);
+        }
     }
     let terminal = io::stderr().is_terminal();
     let pretty = match settings.log.format {

@@ -20,10 +20,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Every request makes hundreds of small objects.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Any failure that ends the program. Its text says what to do.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cgcg_core::{Db, MasterKey, Meta};
+use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -38,6 +39,8 @@ pub(crate) enum KeyFault {
 
 /// The folder of the database file and the key, for its owner only.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    // Whoever made the folder beforehand, what is made inside is for its owner only: SQLite has no setting for it.
+    rustix::process::umask(Mode::RWXU.complement());
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -116,7 +119,7 @@ fn make(path: &Path) -> Result<(MasterKey, Option<&Path>), Failure> {
     }
 }
 
-fn decode(text: &str) -> Option<MasterKey> {
+pub(crate) fn decode(text: &str) -> Option<MasterKey> {
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
     MasterKey::new(bytes.as_slice().try_into().ok()?).ok()
 }

@@ -29,7 +29,7 @@ pub struct AccountCreate {
     #[cfg_attr(feature = "router", schema(value_type = String, format = "email", example = "ada@example.org"))]
     pub email: Email,
     /// By default at least 12 characters.
-    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
     pub password: Secret<String>,
     /// For people: 1 to 100 characters, none of them invisible.
     #[serde(default)]
@@ -63,7 +63,7 @@ pub struct SetupCreate {
     #[cfg_attr(feature = "router", schema(value_type = String, format = "email", example = "ada@example.org"))]
     pub email: Email,
     /// By default at least 12 characters.
-    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
     pub password: Secret<String>,
     /// For people: 1 to 100 characters, none of them invisible.
     #[serde(default)]

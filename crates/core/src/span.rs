@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Invalid;
@@ -86,7 +87,32 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(Invalid::into_serde)
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration like \"30s\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map_err(Invalid::into_serde)
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Span, E> {
+                Err(without_unit().into_serde())
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Span, E> {
+                Err(without_unit().into_serde())
+            }
+        }
+
+        deserializer.deserialize_any(Text)
     }
+}
+
+fn without_unit() -> Invalid {
+    Invalid::new("duration_invalid", "a duration needs a unit: \"30s\"")
 }

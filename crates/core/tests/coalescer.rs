@@ -1,6 +1,5 @@
 //! Many callers, one read.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +15,7 @@ struct Source {
 
 fn over(source: &Arc<Source>) -> Arc<Coalescer<u64, String>> {
     let source = source.clone();
-    Arc::new(Coalescer::new(move |keys| {
+    Arc::new(Coalescer::new(move |keys: Vec<u64>| {
         let source = source.clone();
         Box::pin(async move {
             source.reads.fetch_add(1, Ordering::SeqCst);
@@ -26,9 +25,7 @@ fn over(source: &Arc<Source>) -> Arc<Coalescer<u64, String>> {
                 return Err(sqlx::Error::RowNotFound);
             }
             let even = keys.into_iter().filter(|key| key % 2 == 0);
-            Ok(even
-                .map(|key| (key, key.to_string()))
-                .collect::<HashMap<_, _>>())
+            Ok(even.map(|key| (key, key.to_string())).collect())
         })
     }))
 }

@@ -4,6 +4,7 @@
 // `cfg(test)` tells clippy that these are tests.
 #[cfg(test)]
 mod coalescer;
+#[cfg(test)]
 mod columns;
 #[cfg(test)]
 mod connect;

@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::time::Duration;
 
 /// Runs a test on a tokio runtime of two threads.
@@ -17,7 +18,10 @@ pub fn skip(why: &str) {
     #[expect(clippy::disallowed_methods, reason = "tests have no settings")]
     let ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!ci, "{why}, and CI=true: nothing may be skipped");
-    println!("skipped: {why}");
+    // Straight to the terminal: what a passing test prints by macro is not shown.
+    let test = std::thread::current();
+    let name = test.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr().lock(), "skipped: {name}: {why}");
 }
 
 /// Polls until `holds`, for what only another thread or process can make true.

@@ -3,6 +3,7 @@
 //! All texts are constant, and chosen by what is asked: `$1 is null or …` would keep the databases from their indexes.
 
 mod list;
+mod packed;
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use crate::UserId;
 use crate::schemas::UserInDb;
 
 pub(crate) use list::list;
+use packed::{packed, unpack};
 
 /// `select` of the columns of [`UserInDb`].
 macro_rules! select {
@@ -83,6 +85,15 @@ pub(crate) async fn find(conn: &mut Conn, id: UserId) -> sqlx::Result<Option<Use
         .await)
 }
 
+macro_rules! among_32 {
+    ($select:ident) => {
+        $select!(
+            "where id in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+             $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)"
+        )
+    };
+}
+
 /// Up to 32 accounts. The list of a statement has one length, so that it is prepared once: the last id fills it up.
 pub(crate) async fn find_each(
     conn: &mut Conn,
@@ -92,15 +103,24 @@ pub(crate) async fn find_each(
         [] => Vec::new(),
         [id] => find(conn, *id).await?.into_iter().collect(),
         [.., last] => {
-            let sql = select!(
-                "where id in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-                 $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)"
-            );
             let ids = ids.iter().chain(std::iter::repeat(last)).take(32);
-            on!(conn, |c| ids
-                .fold(sqlx::query_as(sql), |query, id| query.bind(*id))
-                .fetch_all(c)
-                .await?)
+            match conn.engine() {
+                Engine::Sqlite => {
+                    let sql = among_32!(packed);
+                    let text: String = on!(conn, |c| ids
+                        .fold(sqlx::query_scalar(sql), |query, id| query.bind(*id))
+                        .fetch_one(c)
+                        .await?);
+                    unpack(&text)?
+                }
+                Engine::Postgres => {
+                    let sql = among_32!(select);
+                    on!(conn, |c| ids
+                        .fold(sqlx::query_as(sql), |query, id| query.bind(*id))
+                        .fetch_all(c)
+                        .await?)
+                }
+            }
         }
     };
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())

@@ -16,6 +16,7 @@ mod pass;
 mod problem;
 mod request_id;
 mod settings;
+mod unread;
 
 pub use caller::{Caller, MaybeCaller, RequireFresh, RequireScope};
 pub use client::{Proxies, client_ip};

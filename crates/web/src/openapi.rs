@@ -48,7 +48,7 @@ pub fn document(
 fn schemes(scopes: &[ScopeInfo], with_login: bool) -> Value {
     let mut schemes = json!({ "bearer": {
         "type": "http", "scheme": "bearer",
-        "description": "An access token, or a static token of the settings.",
+        "description": if with_login { "An access token." } else { "A static token of the settings." },
     } });
     if with_login {
         let scopes: Map<_, _> = scopes
@@ -63,6 +63,9 @@ fn schemes(scopes: &[ScopeInfo], with_login: bool) -> Value {
 fn complete(operation: &mut Value, with_login: bool) {
     let secured = secure(operation, with_login);
     let body = operation.get("requestBody").is_some();
+    let json = operation["requestBody"]["content"]
+        .get("application/json")
+        .is_some();
     let parameters = operation
         .get("parameters")
         .and_then(Value::as_array)
@@ -83,10 +86,10 @@ fn complete(operation: &mut Value, with_login: bool) {
         ("403", secured, "`insufficient_scope`, `person_required`"),
         ("408", body, "`request_timeout`"),
         ("413", body, "`body_too_large`"),
-        ("415", body, "`media_type_unsupported`"),
+        ("415", json, "`media_type_unsupported`"),
         (
             "422",
-            body || parameters,
+            json || parameters,
             "`validation_failed`, `cursor_invalid`",
         ),
         ("429", true, "`throttled`"),
@@ -112,6 +115,9 @@ fn complete(operation: &mut Value, with_login: bool) {
         }
     }
     for (status, answer) in answers {
+        if answer["description"].as_str().is_none_or(str::is_empty) {
+            answer["description"] = "Done.".into();
+        }
         let failed = status.starts_with(['4', '5']);
         if failed
             && answer

@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
 use crate::limiter::Allowance;
 use crate::request_id::{REQUEST_ID, RequestId};
+use crate::unread::Kept;
 use crate::{Front, Problem, RateLimit, client_ip, observe};
 
 /// The one middleware: request id, rate limit, security headers, problems for whatever actix refuses, log and
@@ -17,7 +18,7 @@ use crate::{Front, Problem, RateLimit, client_ip, observe};
 /// # Errors
 /// Those of another middleware further in. Routes fail with answers.
 pub async fn pass(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(front) = Front::of(request.request()).cloned() else {
@@ -26,6 +27,12 @@ pub async fn pass(
             .await
             .map(ServiceResponse::map_into_boxed_body);
     };
+    // The same answer; actix leaves its body out by itself.
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let body = chunked.then(|| Kept::of(&mut request));
     let started = front.clock().monotonic();
     let id = RequestId::of(request.request(), front.clock().now());
     request.extensions_mut().insert(id.clone());
@@ -47,7 +54,10 @@ pub async fn pass(
         &id,
         front.clock().monotonic().saturating_sub(started),
     );
-    Ok(response)
+    Ok(match body {
+        Some(body) => body.until_sent(response),
+        None => response,
+    })
 }
 
 /// Gives every failure a body with the id of the request.

@@ -1,8 +1,3 @@
-use std::time::SystemTime;
-
-use cgcg_core::{Id, ServiceAccount, StaticToken};
-use sha2::{Digest, Sha256};
-
 use crate::Failure;
 use crate::cli::Admin;
 use crate::console::say;
@@ -18,36 +13,48 @@ pub(crate) async fn run(what: Admin, settings: &Settings) -> Result<(), Failure>
         } => with_auth::create(settings, &email, name).await,
         #[cfg(feature = "auth")]
         Admin::Link => with_auth::link(settings).await,
-        Admin::Token { name, scopes } => token(settings, name, scopes),
+        #[cfg(not(feature = "auth"))]
+        Admin::Token { name, scopes } => without_auth::token(name, scopes),
     }
 }
 
-/// Prints a token once, and the block that lets it in. Only the hash of the token is in the block.
-fn token(_: &Settings, name: String, scopes: Vec<String>) -> Result<(), Failure> {
-    let token = format!("cgs1_{}", hex(cgcg_core::MasterKey::generate()?.expose()));
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command line has no clock of its own"
-    )]
-    let id: Id<ServiceAccount> = Id::new(SystemTime::now().into());
-    let block = StaticToken {
-        id,
-        name,
-        sha256: hex(&Sha256::digest(&token)),
-        scopes,
-        expires_at: None,
-    };
-    say(format!("token, shown once: {token}"));
-    say("paste into cgcg.toml:\n\n[[access.static_tokens]]");
-    let block = serde_json::to_value(block)?;
-    for (key, value) in block.as_object().into_iter().flatten() {
-        say(format!("{key} = {value}"));
-    }
-    Ok(())
-}
+#[cfg(not(feature = "auth"))]
+mod without_auth {
+    use std::time::SystemTime;
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use cgcg_core::{Id, MasterKey, ServiceAccount, StaticToken};
+    use sha2::{Digest, Sha256};
+
+    use super::{Failure, say};
+
+    /// Prints a token once, and the block that lets it in. Only the hash of the token is in the block.
+    pub(super) fn token(name: String, scopes: Vec<String>) -> Result<(), Failure> {
+        let token = format!("cgs1_{}", hex(MasterKey::generate()?.expose()));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the command line has no clock of its own"
+        )]
+        let id: Id<ServiceAccount> = Id::new(SystemTime::now().into());
+        let sha256 = hex(&Sha256::digest(&token));
+        let block = StaticToken {
+            id,
+            name,
+            sha256,
+            scopes,
+            expires_at: None,
+        };
+        say(format!("token, shown once: {token}"));
+        say("paste into cgcg.toml:\n\n[[access.static_tokens]]");
+        let block = serde_json::to_value(block)?;
+        for (key, value) in block.as_object().into_iter().flatten() {
+            say(format!("{key} = {value}"));
+        }
+        Ok(())
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 #[cfg(feature = "auth")]

@@ -73,7 +73,11 @@ pub(crate) async fn run(
             "stopping: finishing what is under way"
         );
         stop.cancel();
-        handle.stop(true).await;
+        tokio::select! {
+            () = handle.stop(true) => {}
+            // Whoever asks twice does not want to wait.
+            _ = stop_signal() => handle.stop(false).await,
+        }
         serving.await??;
     }
     #[cfg(feature = "metrics")]

@@ -34,6 +34,12 @@ impl Env {
             .collect();
         Self { vars, secrets }
     }
+
+    /// Variables that look like ours and name no setting.
+    pub(super) fn strange(&self) -> impl Iterator<Item = &str> {
+        let names = self.vars.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| name.starts_with(PREFIX) && key(name).is_none())
+    }
 }
 
 /// A variable of ours that is not UTF-8 cannot be meant.

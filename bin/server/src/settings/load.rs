@@ -61,14 +61,23 @@ impl Loaded {
         } else {
             Figment::new()
         };
-        let mut sources = file.merge(Env::of_process(SECRETS));
+        let env = Env::of_process(SECRETS);
+        let strange = |name| {
+            format!(
+                "{name} has no effect: between section and key stand two underscores, as in CGCG_HTTP__LISTEN"
+            )
+        };
+        let strange: Vec<String> = env.strange().map(strange).collect();
+        let mut sources = file.merge(env);
         if let Some(listen) = options.listen {
             sources = sources.merge(Flag("http.listen", listen.to_string()));
         }
         if let Some(data) = &options.data {
             sources = sources.merge(Flag("data.dir", data.display().to_string()));
         }
-        Self::of(sources)
+        let mut loaded = Self::of(sources)?;
+        loaded.warnings.extend(strange);
+        Ok(loaded)
     }
 
     pub(super) fn of(sources: Figment) -> Result<Self, WrongSettings> {
@@ -121,7 +130,7 @@ impl Reader {
             http: self.section("http", super::sections::Http::validate),
             limits: self.section("limits", cgcg_web::FrontSettings::validate),
             database: self.section("database", cgcg_core::DbSettings::validate),
-            keys: self.section("keys", |_| Vec::new()),
+            keys: self.section("keys", super::sections::Keys::validate),
             log: self.section("log", super::sections::Log::validate),
             metrics: self.section("metrics", |_| Vec::new()),
             access: self.section("access", super::sections::Access::validate),

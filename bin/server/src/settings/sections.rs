@@ -5,6 +5,8 @@ use cgcg_core::{DbSettings, Secret, Span, StaticToken};
 use cgcg_web::{FrontSettings, Proxies};
 use serde::Deserialize;
 
+use crate::master_key;
+
 /// All sections of this build.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
@@ -138,6 +140,18 @@ impl Http {
             wrong.push(("threads", "expected 0 (one per core) to 1024".to_owned()));
         }
         wrong
+    }
+}
+
+impl Keys {
+    pub(super) fn validate(&self) -> Vec<(&'static str, String)> {
+        let wrong = self
+            .master
+            .as_ref()
+            .is_some_and(|text| master_key::decode(text.expose()).is_none());
+        let mend =
+            "expected 32 bytes in base64; make one with `openssl rand -base64 32`".to_owned();
+        wrong.then_some(("master", mend)).into_iter().collect()
     }
 }
 

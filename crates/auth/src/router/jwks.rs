@@ -14,7 +14,7 @@ use crate::Service;
     path = "/.well-known/jwks.json",
     tag = "auth",
     responses(
-        (status = 200, body = Object, headers(("etag" = String, description = "Changes with the keys."))),
+        (status = 200, description = "The keys.", body = Object, headers(("etag" = String, description = "Changes with the keys."))),
         (status = 304, description = "As before."),
     ),
     security(())

@@ -44,7 +44,7 @@ async fn json(request: &HttpRequest, body: Bytes) -> Result<RefreshCreate, Probl
     post,
     path = "/api/v1/auth/logout",
     tag = "auth",
-    request_body(content = Option<RefreshCreate>, description = "Only without an access token."),
+    request_body(content = RefreshCreate, description = "Only without an access token."),
     responses((status = 204, description = "Ended."), (status = 401, description = "`invalid_grant`")),
     security(("oauth2" = []), ())
 )]
@@ -65,6 +65,7 @@ pub(super) async fn end_session(
 #[into_params(parameter_in = Query)]
 pub(super) struct EndQuery {
     /// `current`: the session of this request stays. All end where absent.
+    #[param(inline)]
     keep: Option<Keep>,
 }
 

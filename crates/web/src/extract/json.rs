@@ -11,7 +11,7 @@ use crate::Problem;
 /// JSON in or out.
 ///
 /// In: 415 for another media type, 413 over the limit, 400 `body_invalid` for what is not JSON, not UTF-8 or nested
-/// deeper than 128, 422 with the place for what does not fit `T`. Out: 200.
+/// deeper than 128, 422 with the place for what does not fit `T`; a list fits no `T`. Out: 200.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -32,6 +32,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde fills a struct from a list as well, by position: no name would be checked.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(rejected::field(
+            "body",
+            &[],
+            "invalid type: list, expected an object",
+        ));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|wrong| {
         if wrong.inner().classify() == Category::Data {
