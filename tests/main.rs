@@ -16,6 +16,10 @@ mod nodes;
 mod openapi;
 mod server;
 mod settings;
+#[cfg_attr(
+    not(feature = "auth"),
+    expect(unused, reason = "most tests are about accounts")
+)]
 mod support;
 #[cfg(feature = "auth")]
 mod tour;

@@ -50,6 +50,7 @@ impl Setup {
     }
 
     /// The same environment with an empty data folder: another machine.
+    #[cfg(feature = "postgres")]
     pub(crate) fn elsewhere(&self) -> Self {
         Self {
             folder: Arc::new(cgcg_testkit::folder()),

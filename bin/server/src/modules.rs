@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-#[cfg(not(feature = "auth"))]
-use cgcg_core::StaticTokens;
-use cgcg_core::{Authenticator, Clock, Db, MasterKey, NoPublisher, Publisher};
+use cgcg_core::{Authenticator, Clock, Db, MasterKey};
+#[cfg(feature = "users")]
+use cgcg_core::{NoPublisher, Publisher};
 use cgcg_web::Module;
 
 use crate::Failure;
@@ -14,14 +14,14 @@ use crate::settings::Settings;
 pub(crate) type Modules = Arc<[Arc<dyn Module>]>;
 
 /// What features are made from.
-#[cfg_attr(
-    not(feature = "users"),
-    expect(dead_code, reason = "nothing in this build is made from it")
-)]
 pub(crate) struct Parts<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) db: Db,
+    #[cfg_attr(
+        not(feature = "auth"),
+        expect(dead_code, reason = "only auth has a key of its own yet")
+    )]
     pub(crate) key: MasterKey,
 }
 
@@ -36,6 +36,7 @@ pub(crate) struct Built {
 impl Built {
     /// Makes every feature, in the order in which each finds what it needs.
     pub(crate) fn new(parts: &Parts<'_>) -> Result<Self, Failure> {
+        #[cfg(feature = "users")]
         let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
         #[cfg(feature = "users")]
         let directory = cgcg_users::Directory::new(parts.clock.clone(), publisher.clone());
@@ -124,7 +125,7 @@ fn static_tokens(
     if settings.access.static_tokens.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Arc::new(StaticTokens::new(
+    Ok(Some(Arc::new(cgcg_core::StaticTokens::new(
         &settings.access.static_tokens,
         clock.clone(),
     )?)))

@@ -14,7 +14,7 @@ pub(crate) async fn run(what: Admin, settings: &Settings) -> Result<(), Failure>
         #[cfg(feature = "auth")]
         Admin::Link => with_auth::link(settings).await,
         #[cfg(not(feature = "auth"))]
-        Admin::Token { name, scopes } => without_auth::token(name, scopes),
+        Admin::Token { name, scopes } => without_auth::token(settings, name, scopes),
     }
 }
 
@@ -25,10 +25,25 @@ mod without_auth {
     use cgcg_core::{Id, MasterKey, ServiceAccount, StaticToken};
     use sha2::{Digest, Sha256};
 
-    use super::{Failure, say};
+    use super::{Failure, Settings, say};
 
     /// Prints a token once, and the block that lets it in. Only the hash of the token is in the block.
-    pub(super) fn token(name: String, scopes: Vec<String>) -> Result<(), Failure> {
+    pub(super) fn token(
+        settings: &Settings,
+        name: String,
+        scopes: Vec<String>,
+    ) -> Result<(), Failure> {
+        if settings
+            .access
+            .static_tokens
+            .iter()
+            .any(|token| token.name == name)
+        {
+            return Err(format!(
+                "there is a token called {name:?} in the settings; choose another --name"
+            )
+            .into());
+        }
         let token = format!("cgs1_{}", hex(MasterKey::generate()?.expose()));
         #[expect(
             clippy::disallowed_methods,

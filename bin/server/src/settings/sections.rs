@@ -16,6 +16,10 @@ pub(crate) struct Settings {
     pub(crate) database: DbSettings,
     pub(crate) keys: Keys,
     pub(crate) log: Log,
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(dead_code, reason = "there is nothing to listen for")
+    )]
     pub(crate) metrics: Metrics,
     #[cfg_attr(
         feature = "auth",
