@@ -1,10 +1,10 @@
 //! What is in this build, and what is not.
 
-use crate::support::Setup;
+use crate::support::sqlite;
 
 #[test]
 fn every_set_of_features_boots() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     assert_eq!(server.get("/health/live").is(200).json()["status"], "ok");
     assert_eq!(server.get("/health/ready").is(200).json()["status"], "ok");
     assert_eq!(
@@ -16,7 +16,7 @@ fn every_set_of_features_boots() {
 #[test]
 #[cfg(not(feature = "users"))]
 fn accounts_that_are_not_compiled_in_say_so() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let answer = server.get("/api/v1/users/me");
     assert_eq!(
         answer.is_problem(404, "feature_not_compiled").json()["feature"],
@@ -27,7 +27,7 @@ fn accounts_that_are_not_compiled_in_say_so() {
 #[test]
 #[cfg(not(feature = "auth"))]
 fn auth_that_is_not_compiled_in_says_so() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let answer = server.get("/api/v1/auth/login");
     assert_eq!(
         answer.is_problem(404, "feature_not_compiled").json()["feature"],
@@ -38,7 +38,7 @@ fn auth_that_is_not_compiled_in_says_so() {
 #[test]
 #[cfg(not(feature = "docs"))]
 fn docs_that_are_not_compiled_in_say_so() {
-    Setup::sqlite()
+    sqlite()
         .start()
         .get("/docs")
         .is_problem(404, "feature_not_compiled");
@@ -48,7 +48,7 @@ fn docs_that_are_not_compiled_in_say_so() {
 #[test]
 #[cfg(all(feature = "users", not(feature = "auth")))]
 fn without_auth_and_tokens_protected_routes_are_unavailable() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     for headers in [vec![], vec![("authorization", "Bearer abc")]] {
         let answer = server.send("GET", "/api/v1/users", &headers, "");
         assert!(
@@ -63,7 +63,7 @@ fn without_auth_and_tokens_protected_routes_are_unavailable() {
 #[test]
 #[cfg(all(feature = "users", not(feature = "auth")))]
 fn without_auth_a_static_token_of_the_settings_lets_in() {
-    let setup = Setup::sqlite();
+    let setup = sqlite();
     let printed = setup
         .run(&["admin", "token", "--name", "ci", "--scope", "users:read"])
         .stdout;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::{Answer, PASSWORD, Person, Server, Setup};
+use crate::support::{Answer, PASSWORD, People, Person, Server, Setup, sqlite};
 
 fn form(server: &Server, body: &str) -> Answer {
     let headers = [
@@ -178,7 +178,7 @@ on_both! {
 
 #[test]
 fn registration_can_be_closed() {
-    let server = Setup::sqlite()
+    let server = sqlite()
         .with("CGCG_AUTH__REGISTRATION__POLICY", "closed")
         .start();
     server
@@ -189,7 +189,7 @@ fn registration_can_be_closed() {
 /// B5: more logins than the pool takes are refused at once, and the rest of the server does not notice.
 #[test]
 fn a_flood_of_logins_is_refused_and_told_when_to_come_again() {
-    let server = Setup::sqlite()
+    let server = sqlite()
         .with("CGCG_AUTH__PASSWORDS__POOL__THREADS", "1")
         .start();
     server.register("ada@example.org").is(201);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::{Answer, PASSWORD, Person, Server, Setup};
+use crate::support::{Answer, PASSWORD, People, Person, Server, Setup, sqlite};
 
 /// Status, code, and the wrong field with its own code.
 type Expected = (u16, &'static str, Option<(String, &'static str)>);
@@ -132,7 +132,7 @@ on_both! {
 /// What is not HTTP never reaches a route.
 #[test]
 fn what_is_not_http_is_refused() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200));
     let long = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(300_000));
     for bytes in [

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::on_both;
-use crate::support::{PASSWORD, Person, Server, Setup};
+use crate::support::{PASSWORD, People, Person, Server, Setup};
 
 const WRITERS: usize = 8;
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::on_both;
-use crate::support::{PASSWORD, Person, Setup};
+use crate::support::{PASSWORD, People, Person, Setup, sqlite};
 
 on_both! {
     fn the_link_makes_one_administrator_and_no_second(setup: Setup) {
@@ -79,7 +79,7 @@ on_both! {
 #[test]
 #[cfg(feature = "sqlite")]
 fn the_data_folder_is_for_its_owner_only() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let mode = |path: &str| {
         fs::metadata(server.data().join(path))
             .unwrap()
@@ -95,7 +95,7 @@ fn the_data_folder_is_for_its_owner_only() {
 #[test]
 #[cfg(feature = "sqlite")]
 fn a_database_in_a_folder_that_others_may_enter_is_still_for_its_owner_only() {
-    let setup = Setup::sqlite();
+    let setup = sqlite();
     fs::create_dir(setup.folder().join("data")).unwrap();
     let server = setup.start();
     let mode = fs::metadata(server.data().join("cgcg.db"))
@@ -108,7 +108,7 @@ fn a_database_in_a_folder_that_others_may_enter_is_still_for_its_owner_only() {
 #[test]
 #[cfg(feature = "sqlite")]
 fn a_key_file_that_is_open_cut_or_gone_does_not_start() {
-    let setup = Setup::sqlite();
+    let setup = sqlite();
     drop(setup.start());
     let key = setup.folder().join("data/master.key");
     let refused = |what: &str| {
@@ -134,7 +134,7 @@ fn a_key_file_that_is_open_cut_or_gone_does_not_start() {
 #[test]
 #[cfg(feature = "sqlite")]
 fn no_secret_is_in_the_database_or_the_log() {
-    let setup = Setup::sqlite().with("CGCG_LOG__LEVEL", "trace");
+    let setup = sqlite().with("CGCG_LOG__LEVEL", "trace");
     let mut server = setup.start();
     let token = server.setup_token();
     let new = json!({ "token": token, "email": "root@example.org", "password": PASSWORD });

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Person, Server, Setup};
+use crate::support::{People, Person, Server, postgres};
 
 const MASTER: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 /// Two nodes with folders of their own, started at the same moment on an empty database.
 fn two_nodes() -> Option<[Server; 2]> {
-    let one = Setup::postgres()?.with("CGCG_KEYS__MASTER", MASTER);
+    let one = postgres()?.with("CGCG_KEYS__MASTER", MASTER);
     let two = one.elsewhere();
     Some(std::thread::scope(|scope| {
         let starts = [one, two].map(|setup| scope.spawn(move || setup.start()));
@@ -50,7 +50,7 @@ fn fifty_refreshes_over_two_nodes_make_one_step() {
 
 #[test]
 fn a_node_with_a_key_of_its_own_does_not_start() {
-    let Some(one) = Setup::postgres() else { return };
+    let Some(one) = postgres() else { return };
     let two = one.elsewhere();
     let _first = one.start();
     let output = two.run(&["serve"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::Setup;
+use crate::support::sqlite;
 
 /// Operations that anybody may call. A new one is written here by hand, or the test fails.
 const PUBLIC: &[&str] = &[
@@ -33,7 +33,7 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 #[test]
 fn every_operation_but_the_public_ones_wants_a_credential() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let document = server.get("/openapi.json").is(200).json();
     let mut public = BTreeSet::new();
     for (method, path, operation) in operations(&document) {
@@ -67,7 +67,7 @@ fn every_operation_but_the_public_ones_wants_a_credential() {
 
 #[test]
 fn every_operation_has_a_name_of_its_own_and_says_what_it_answers() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let document = server.get("/openapi.json").is(200).json();
     let mut names = BTreeSet::new();
     for (method, path, operation) in operations(&document) {
@@ -98,7 +98,7 @@ fn every_operation_has_a_name_of_its_own_and_says_what_it_answers() {
 
 #[test]
 fn the_document_is_the_one_that_was_reviewed() {
-    let printed = Setup::sqlite().run(&["openapi"]);
+    let printed = sqlite().run(&["openapi"]);
     let printed: Value = serde_json::from_slice(&printed.stdout).unwrap();
     let reviewed: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
     assert!(
@@ -110,7 +110,7 @@ fn the_document_is_the_one_that_was_reviewed() {
 #[test]
 #[cfg(feature = "docs")]
 fn the_docs_are_in_the_binary() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     assert_eq!(
         server.get("/docs").is(308).header("location"),
         Some("/docs/")

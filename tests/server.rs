@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::Setup;
+use crate::support::sqlite;
 
 #[test]
 fn every_answer_has_an_id_and_forbids_browsers_what_they_need_not_do() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let answer = server.send(
         "GET",
         "/health/live",
@@ -35,7 +35,7 @@ fn every_answer_has_an_id_and_forbids_browsers_what_they_need_not_do() {
 
 #[test]
 fn a_wrong_method_is_told_the_right_ones() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let answer = server.send("DELETE", "/health/live", &[], "");
     assert_eq!(
         answer.is_problem(405, "method_not_allowed").header("allow"),
@@ -45,7 +45,7 @@ fn a_wrong_method_is_told_the_right_ones() {
 
 #[test]
 fn one_address_is_slowed_down_and_told_for_how_long() {
-    let setup = Setup::sqlite()
+    let setup = sqlite()
         .with("CGCG_LIMITS__RATE_LIMIT__PER_SECOND", "1")
         .with("CGCG_LIMITS__RATE_LIMIT__BURST", "3");
     let server = setup.start();
@@ -64,7 +64,7 @@ fn one_address_is_slowed_down_and_told_for_how_long() {
 
 #[test]
 fn head_answers_as_get_without_the_body() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let answer = server.send("HEAD", "/health/live", &[], "").is(200);
     assert_eq!(answer.header("content-length"), Some("15"));
     assert_eq!(answer.text, "");
@@ -73,7 +73,7 @@ fn head_answers_as_get_without_the_body() {
 /// actix answers, and then waits for the rest for ever: a few such clients took every connection.
 #[test]
 fn a_body_that_never_ends_does_not_keep_its_connection() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     for path in ["/health/live", "/nowhere", "/api/v1/users/me"] {
         let head =
             format!("POST {path} HTTP/1.1\r\nhost: cgcg\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -88,7 +88,7 @@ fn a_body_that_never_ends_does_not_keep_its_connection() {
 
 #[test]
 fn a_head_that_never_ends_is_not_waited_for() {
-    let server = Setup::sqlite().with("CGCG_HTTP__HEADER_WAIT", "1s").start();
+    let server = sqlite().with("CGCG_HTTP__HEADER_WAIT", "1s").start();
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream
         .write_all(b"GET /health/live HTTP/1.1\r\nhost: cgcg\r\nx-slow: ")
@@ -100,7 +100,7 @@ fn a_head_that_never_ends_is_not_waited_for() {
 
 #[test]
 fn told_to_stop_it_ends_in_order() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     server.get("/health/live").is(200);
     server.signal("-TERM");
     assert_eq!(server.ended().code(), Some(0));
@@ -108,7 +108,7 @@ fn told_to_stop_it_ends_in_order() {
 
 #[test]
 fn an_address_that_is_taken_is_named() {
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let folder = cgcg_testkit::folder();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_cgcg"))
         .args(["--listen", server.address()])

@@ -1,6 +1,6 @@
 //! Settings: where they come from, and what is said when they are wrong.
 
-use crate::support::Setup;
+use crate::support::sqlite;
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
@@ -15,13 +15,13 @@ fn text(bytes: Vec<u8>) -> String {
     feature = "postgres"
 ))]
 fn the_sample_settings_are_what_the_program_prints() {
-    let printed = Setup::sqlite().run(&["config", "sample"]);
+    let printed = sqlite().run(&["config", "sample"]);
     assert_eq!(text(printed.stdout), include_str!("../deploy/cgcg.toml"));
 }
 
 #[test]
 fn all_mistakes_are_told_at_once_each_with_its_source() {
-    let setup = Setup::sqlite().with("CGCG_DATABASE__WAIT", "soon");
+    let setup = sqlite().with("CGCG_DATABASE__WAIT", "soon");
     let file = "[http]\nlisten = \"here\"\n[limits]\nbody = 1\n[lgo]\nlevel = \"info\"\n[log]\nlevle = \"info\"\n";
     std::fs::write(setup.folder().join("cgcg.toml"), file).unwrap();
     // The option would hide the wrong address.
@@ -48,7 +48,7 @@ fn all_mistakes_are_told_at_once_each_with_its_source() {
 
 #[test]
 fn the_environment_wins_over_the_file_and_an_option_over_both() {
-    let setup = Setup::sqlite()
+    let setup = sqlite()
         .with("CGCG_LOG__LEVEL", "warn")
         .with("CGCG_HTTP__LISTEN", "127.0.0.1:1");
     std::fs::write(
@@ -71,7 +71,7 @@ fn the_environment_wins_over_the_file_and_an_option_over_both() {
 
 #[test]
 fn a_variable_that_only_looks_like_a_setting_is_told() {
-    let setup = Setup::sqlite().with("CGCG_HTTP_LISTEN", "127.0.0.1:1");
+    let setup = sqlite().with("CGCG_HTTP_LISTEN", "127.0.0.1:1");
     let said = text(setup.run(&["config", "check"]).stdout);
     assert!(
         said.contains("warning: CGCG_HTTP_LISTEN has no effect"),
@@ -82,7 +82,7 @@ fn a_variable_that_only_looks_like_a_setting_is_told() {
 #[test]
 fn secrets_are_never_shown() {
     let master = "00123zY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM=";
-    let setup = Setup::sqlite()
+    let setup = sqlite()
         .with("CGCG_KEYS__MASTER", master)
         .with("CGCG_DATABASE__URL", "postgres://ada:hunter2@localhost/app");
     let shown = text(setup.run(&["config", "show"]).stdout);
@@ -98,7 +98,7 @@ fn secrets_are_never_shown() {
 
 #[test]
 fn a_secret_may_stand_in_a_file_of_its_own() {
-    let setup = Setup::sqlite().with("CGCG_DATABASE__URL_FILE", "url");
+    let setup = sqlite().with("CGCG_DATABASE__URL_FILE", "url");
     std::fs::write(setup.folder().join("url"), "sqlite:elsewhere.db\n").unwrap();
     let shown = text(setup.run(&["config", "show"]).stdout);
     assert!(
@@ -110,7 +110,7 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
 #[test]
 #[cfg(not(feature = "auth"))]
 fn the_section_of_a_feature_that_is_not_compiled_in_is_a_warning() {
-    let setup = Setup::sqlite();
+    let setup = sqlite();
     std::fs::write(setup.folder().join("cgcg.toml"), "[auth]\nx = 1\n").unwrap();
     let output = setup.run(&["config", "check"]);
     assert!(output.status.success());

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::Setup;
+use crate::support::sqlite;
 
 #[test]
 fn the_tour_of_the_readme_works() {
@@ -18,7 +18,7 @@ fn the_tour_of_the_readme_works() {
         .split("```")
         .next()
         .unwrap();
-    let server = Setup::sqlite().start();
+    let server = sqlite().start();
     let script = script.replace("127.0.0.1:8000", server.address());
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::Setup;
+use crate::support::{People, Setup};
 
 on_both! {
     fn the_owner_changes_what_is_theirs_and_nothing_else(setup: Setup) {

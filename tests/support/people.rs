@@ -24,21 +24,40 @@ impl Person {
     }
 }
 
-impl Server {
+/// What people do with a server.
+pub(crate) trait People {
     /// Registers and logs in.
-    pub(crate) fn person(&self, email: &str) -> Person {
+    fn person(&self, email: &str) -> Person;
+    fn register(&self, email: &str) -> Answer;
+    fn log_in(&self, login: &str) -> Person;
+    /// The first administrator, by the link that the program prints.
+    fn administrator(&mut self) -> Person;
+    fn setup_token(&mut self) -> String;
+    fn post(&self, path: &str, body: &Value) -> Answer;
+    fn get_as(&self, person: &Person, path: &str) -> Answer;
+    fn send_as(&self, person: &Person, method: &str, path: &str, body: &Value) -> Answer;
+    fn refresh(&self, token: &str) -> Answer;
+}
+
+impl People for Server {
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.send("POST", path, &headers, body.to_string())
+    }
+
+    fn person(&self, email: &str) -> Person {
         self.register(email).is(201);
         self.log_in(email)
     }
 
-    pub(crate) fn register(&self, email: &str) -> Answer {
+    fn register(&self, email: &str) -> Answer {
         self.post(
             "/api/v1/auth/register",
             &json!({ "email": email, "password": PASSWORD }),
         )
     }
 
-    pub(crate) fn log_in(&self, login: &str) -> Person {
+    fn log_in(&self, login: &str) -> Person {
         let answer = self.post(
             "/api/v1/auth/login",
             &json!({ "login": login, "password": PASSWORD }),
@@ -46,29 +65,22 @@ impl Server {
         Person::of(&answer.is(200).json())
     }
 
-    /// The first administrator, by the link that the program prints.
-    pub(crate) fn administrator(&mut self) -> Person {
+    fn administrator(&mut self) -> Person {
         let token = self.setup_token();
         let new = json!({ "token": token, "email": "root@example.org", "password": PASSWORD });
         Person::of(&self.post("/api/v1/auth/setup", &new).is(201).json())
     }
 
-    pub(crate) fn setup_token(&mut self) -> String {
+    fn setup_token(&mut self) -> String {
         let link = self.printed("/auth/pages/setup#");
         link.rsplit_once('#').unwrap().1.to_owned()
     }
 
-    pub(crate) fn get_as(&self, person: &Person, path: &str) -> Answer {
+    fn get_as(&self, person: &Person, path: &str) -> Answer {
         self.send_as(person, "GET", path, &Value::Null)
     }
 
-    pub(crate) fn send_as(
-        &self,
-        person: &Person,
-        method: &str,
-        path: &str,
-        body: &Value,
-    ) -> Answer {
+    fn send_as(&self, person: &Person, method: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {}", person.access);
         let mut headers = vec![("authorization", bearer.as_str())];
         if body.is_null() {
@@ -78,7 +90,7 @@ impl Server {
         self.send(method, path, &headers, body.to_string())
     }
 
-    pub(crate) fn refresh(&self, token: &str) -> Answer {
+    fn refresh(&self, token: &str) -> Answer {
         self.post("/api/v1/auth/refresh", &json!({ "refresh_token": token }))
     }
 }
