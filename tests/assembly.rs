@@ -28,11 +28,11 @@ fn accounts_that_are_not_compiled_in_say_so() {
 #[cfg(not(feature = "auth"))]
 fn auth_that_is_not_compiled_in_says_so() {
     let server = sqlite().start();
-    let answer = server.get("/api/v1/auth/login");
-    assert_eq!(
-        answer.is_problem(404, "feature_not_compiled").json()["feature"],
-        "auth"
-    );
+    for path in ["/api/v1/auth/login", "/.well-known/jwks.json"] {
+        let answer = server.get(path);
+        let answer = answer.is_problem(404, "feature_not_compiled").json();
+        assert_eq!(answer["feature"], "auth", "{path}");
+    }
 }
 
 #[test]

@@ -52,7 +52,9 @@ on_both! {
             (long.as_bytes(), field("email", "email_invalid")),
             (b"{\"email\":\"b\\u0000@example.org\",\"password\":\"correct horse battery\"}", field("email", "email_invalid")),
             (b"{\"email\":\"b@example.org\",\"password\":\"short\"}", field("password", "password_too_short")),
-            (b"{\"email\":\"b@example.org\",\"password\":\"correct horse battery\",\"display_name\":\"a\\u0000b\"}", field("display_name", "display_name_invalid")),
+            (b"{\"email\":\"b@example.org\",\"password\":\"correct horse battery\",\"display_name\":\"a\\u0000b\"}", field("display_name", "text_invalid")),
+            // Between code and text of our own errors stands the same letter.
+            (b"{\"a\\u001fb\":1}", field("a\u{1f}b", "unknown_field")),
             (b"{\"email\":\"ADA@EXAMPLE.ORG\",\"password\":\"correct horse battery\"}", whole(409, "email_taken")),
         ];
         for (body, (status, code, wrong)) in table {
@@ -83,6 +85,7 @@ on_both! {
             ("sort=email", "sort", "unknown_field"),
             ("status=gone", "status", "value_unknown"),
             ("q=%00", "q", "text_invalid"),
+            ("a%1fb=1", "a\u{1f}b", "unknown_field"),
         ] {
             let answer = server.get_as(&root, &format!("/api/v1/users?{query}"));
             let error = &answer.is_problem(422, "validation_failed").json()["errors"][0];
@@ -113,6 +116,10 @@ on_both! {
         patch(json!({ "\0": 1 })).is_problem(422, "validation_failed");
         patch(json!("text")).is_problem(422, "validation_failed");
         patch(json!({ "a": "x".repeat(9_000) })).is_problem(422, "validation_failed");
+        let deepest = format!("{{\"profile\":{}1{}}}", "{\"a\":".repeat(200), "}".repeat(200));
+        let bearer = format!("Bearer {}", ada.access);
+        let headers = [("authorization", bearer.as_str()), JSON];
+        server.send("PATCH", "/api/v1/users/me", &headers, deepest).is_problem(400, "body_invalid");
         let deep = (0..60).fold(json!(1), |inner, _| json!({ "a": inner }));
         patch(deep).is_problem(422, "validation_failed");
         assert_eq!(server.get_as(&ada, "/api/v1/users/me").json()["profile"], json!({}));
@@ -147,4 +154,16 @@ fn what_is_not_http_is_refused() {
         }
     }
     server.get("/health/live").is(200);
+}
+
+#[test]
+fn a_user_name_where_there_are_none_is_refused() {
+    let server = sqlite().with("CGCG_USERS__USERNAMES", "off").start();
+    let new = json!({ "email": "ada@example.org", "password": PASSWORD, "username": "ada" });
+    let answer = server.post("/api/v1/auth/register", &new);
+    let error = &answer.is_problem(422, "validation_failed").json()["errors"][0];
+    assert_eq!(
+        (&error["loc"], error["code"].as_str()),
+        (&json!(["body", "username"]), Some("usernames_off"))
+    );
 }

@@ -1,6 +1,7 @@
-//! What was acknowledged is there after a power cut.
+//! What was acknowledged is there after `kill -9`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use serde_json::json;
 
@@ -69,7 +70,8 @@ on_both! {
             let (server, done) = (&server, &done);
             let writers = people.iter().enumerate();
             let writers: Vec<_> = writers.map(|(n, person)| scope.spawn(move || write(server, n, person, done))).collect();
-            while done.load(Ordering::Relaxed) < 500 {
+            let all_gone = |writers: &[ScopedJoinHandle<'_, Promised>]| writers.iter().all(ScopedJoinHandle::is_finished);
+            while done.load(Ordering::Relaxed) < 500 && !all_gone(&writers) {
                 std::thread::yield_now();
             }
             server.signal("-KILL");

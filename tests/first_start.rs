@@ -76,6 +76,30 @@ on_both! {
     }
 }
 
+/// They share the database and make one key: the second writer of a key must not replace the first one's.
+#[test]
+#[cfg(feature = "sqlite")]
+fn two_programs_that_start_at_once_in_one_empty_folder_share_one_key() {
+    for _ in 0..5 {
+        let setup = sqlite();
+        let [one, two] = std::thread::scope(|scope| {
+            let starts = [0, 1].map(|_| scope.spawn(|| setup.start()));
+            starts.map(|start| start.join().unwrap())
+        });
+        let ada = one.person("ada@example.org");
+        two.get_as(&ada, "/api/v1/users/me").is(200);
+        drop((one, two));
+        let again = setup.start();
+        again.get_as(&ada, "/api/v1/users/me").is(200);
+        let files = fs::read_dir(again.data()).unwrap();
+        let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        let drafts = names
+            .iter()
+            .filter(|name| name.to_string_lossy().starts_with("master.key"));
+        assert_eq!(drafts.count(), 1, "{names:?}");
+    }
+}
+
 #[test]
 #[cfg(feature = "sqlite")]
 fn the_data_folder_is_for_its_owner_only() {

@@ -39,7 +39,7 @@ fn a_wrong_method_is_told_the_right_ones() {
     let answer = server.send("DELETE", "/health/live", &[], "");
     assert_eq!(
         answer.is_problem(405, "method_not_allowed").header("allow"),
-        Some("GET")
+        Some("GET, HEAD")
     );
 }
 
@@ -103,6 +103,40 @@ fn told_to_stop_it_ends_in_order() {
     let server = sqlite().start();
     server.get("/health/live").is(200);
     server.signal("-TERM");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+#[cfg(feature = "auth")]
+fn told_to_stop_it_finishes_what_is_under_way() {
+    let server = sqlite().start();
+    let body = r#"{"email":"ada@example.org","password":"correct horse battery"}"#;
+    let (first, rest) = body.split_at(20);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/v1/auth/register HTTP/1.1\r\nhost: cgcg\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    // The server says that it reads the body: the request is under way.
+    let mut head = [0; 25];
+    stream.read_exact(&mut head).unwrap();
+    assert!(
+        head.starts_with(b"HTTP/1.1 100"),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
+    stream.write_all(first.as_bytes()).unwrap();
+    server.signal("-TERM");
+    cgcg_testkit::run(cgcg_testkit::eventually("it stops to listen", async || {
+        TcpStream::connect(server.address()).is_err()
+    }));
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(server.ended().code(), Some(0));
 }
 

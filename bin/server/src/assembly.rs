@@ -28,7 +28,16 @@ impl Assembly {
         if settings.database.migrate {
             MIGRATIONS.run(&db).await?;
         }
-        let key = master_key::load(settings, &db).await?;
+        let key = master_key::load(settings, &db).await;
+        let key = match (key, settings.database.migrate) {
+            (Err(failure), false) => {
+                return Err(format!(
+                    "{failure}; where the schema is older than this program, run: cgcg migrate"
+                )
+                .into());
+            }
+            (key, _) => key?,
+        };
         let assembly = Self::make(settings, db, key)?;
         if settings.database.migrate {
             assembly.migrate().await?;

@@ -45,6 +45,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Role::All)]
         role: Role,
     },
+    /// Do background work only: `serve --role worker`
+    Worker,
     /// Bring the schema of the database up to date
     Migrate,
     /// Administrators and their credentials

@@ -21,6 +21,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     } = Loaded::new(&cli.common)?;
     let settings = match command {
         Command::Serve { role } => return serve::run(settings, warnings, role).await,
+        Command::Worker => return serve::run(settings, warnings, Role::Worker).await,
         Command::Admin(what) => return admin::run(what, &settings).await,
         Command::Migrate => return migrate::run(settings).await,
         Command::Openapi | Command::Routes | Command::Config(_) => settings,

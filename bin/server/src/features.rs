@@ -35,6 +35,7 @@ pub(crate) fn missing(path: &str) -> Option<&'static str> {
     match path.split('/').nth(1) {
         Some("docs") if !cfg!(feature = "docs") => return Some("docs"),
         Some("metrics") if !cfg!(feature = "metrics") => return Some("metrics"),
+        Some(".well-known") if !cfg!(feature = "auth") => return Some("auth"),
         _ => {}
     }
     let first = path.strip_prefix("/api/v1/")?.split('/').next()?;

@@ -92,15 +92,16 @@ fn read(path: &Path) -> Result<MasterKey, Failure> {
     Ok(decode(&text).ok_or_else(|| KeyFault::Damaged(path.into()))?)
 }
 
-/// Written whole under another name, then linked: two processes that start at once get one key, and none reads half.
+/// Written whole under a name that nobody else has, then linked: two processes that start at once get one key, and none
+/// reads half of it.
 fn make(path: &Path) -> Result<(MasterKey, Option<&Path>), Failure> {
+    // A key is chance enough for the name of a draft, through its check value.
     let key = MasterKey::generate()?;
-    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let draft = path.with_extension(format!("key.{}", key.check_value()?));
     let text = Zeroizing::new(STANDARD.encode(key.expose()) + "\n");
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
@@ -112,7 +113,7 @@ fn make(path: &Path) -> Result<(MasterKey, Option<&Path>), Failure> {
             path.parent()
                 .map(|folder| fs::File::open(folder)?.sync_all())
                 .transpose()?;
-            Ok((key, Some(path)))
+            Ok((read(path)?, Some(path)))
         }
         Err(failure) if failure.kind() == ErrorKind::AlreadyExists => Ok((read(path)?, None)),
         Err(failure) => Err(failure.into()),

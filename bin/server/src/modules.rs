@@ -99,6 +99,7 @@ impl Parts<'_> {
         let host = cgcg_auth::Host {
             public_url: self.settings.http.public_url.clone(),
             user_location: Some("/api/v1/users/{id}"),
+            without_usernames: self.settings.users.usernames == cgcg_users::Usernames::Off,
         };
         let (db, clock, settings) = (
             self.db.clone(),

@@ -48,7 +48,7 @@ async fn keep(worker: Worker, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut pause = FIRST_PAUSE;
     while !stop.is_cancelled() {
         let started = clock.monotonic();
-        let ended = AssertUnwindSafe((worker.start)(stop.clone()))
+        let ended = AssertUnwindSafe(async { (worker.start)(stop.clone()).await })
             .catch_unwind()
             .await;
         if stop.is_cancelled() {

@@ -1,8 +1,6 @@
 use std::net::IpAddr;
 
-use cgcg_core::{
-    Account, AccountStatus, Email, Id, Invalid, Secret, Session, Timestamp, User, Username,
-};
+use cgcg_core::{Account, AccountStatus, Email, Id, Secret, Session, Timestamp, User, Username};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::store::sessions::ScopeLimit;
@@ -31,7 +29,7 @@ pub struct AccountCreate {
     /// By default at least 12 characters.
     #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
     pub password: Secret<String>,
-    /// For people: 1 to 100 characters, none of them invisible.
+    /// For people: 1 to 100 characters on one line.
     #[serde(default)]
     pub display_name: Option<String>,
     /// A second name to log in with: 3 to 32 of `a-z 0-9 _ . -`.
@@ -65,7 +63,7 @@ pub struct SetupCreate {
     /// By default at least 12 characters.
     #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
     pub password: Secret<String>,
-    /// For people: 1 to 100 characters, none of them invisible.
+    /// For people: 1 to 100 characters on one line.
     #[serde(default)]
     pub display_name: Option<String>,
 }
@@ -166,21 +164,6 @@ impl SessionInDb {
     pub(crate) fn ends_at(&self) -> Timestamp {
         self.idle_expires_at.min(self.expires_at)
     }
-}
-
-/// A name for people: 1 to 100 characters after trimming, without those that hide or turn text around.
-pub(crate) fn display_name(text: &str) -> Result<String, Invalid> {
-    let text = text.trim();
-    let hidden = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.is_empty() || text.chars().count() > 100 || text.chars().any(hidden) {
-        let rule =
-            "expected 1 to 100 characters, without control characters and changes of direction";
-        return Err(Invalid::new("display_name_invalid", rule));
-    }
-    Ok(text.to_owned())
 }
 
 fn expose<S: Serializer>(secret: &Secret<String>, serializer: S) -> Result<S::Ok, S::Error> {

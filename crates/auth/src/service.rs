@@ -26,6 +26,8 @@ pub struct Host {
     pub public_url: Option<String>,
     /// Path of an account, for `Location`: `/api/v1/users/{id}`.
     pub user_location: Option<&'static str>,
+    /// Whether whoever keeps the accounts wants no user names: registration refuses them then.
+    pub without_usernames: bool,
 }
 
 /// Proves who somebody is, and keeps that proof. A cheap clone; one per process.

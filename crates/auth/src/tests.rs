@@ -76,8 +76,8 @@ impl Bed {
             Arc::new(directory.clone()),
             published.clone(),
             Host {
-                public_url: None,
                 user_location: Some("/api/v1/users/{id}"),
+                ..Host::default()
             },
         );
         let auth = auth.unwrap();

@@ -18,7 +18,8 @@ const BATCH: usize = 32;
 /// What a caller gets was read after it asked: nothing is kept from one read to the next.
 pub struct Coalescer<K, V>(Arc<[Shard<K, V>]>);
 
-/// One per thread or so: whoever waits is then woken by its own thread, which costs far less.
+/// As many as threads, and a thread always has the same: whoever waits is then mostly woken by its own thread, which
+/// costs far less.
 struct Shard<K, V> {
     read: Arc<Read<K, V>>,
     queue: Mutex<Queue<K, V>>,
@@ -114,18 +115,20 @@ where
     V: Clone + Send + 'static,
 {
     fn drop(&mut self) {
-        let mut queue = self.0[self.1].queue();
         let runtime = Handle::try_current();
-        match runtime {
-            Ok(runtime) if !queue.waiting.is_empty() => {
-                let end = queue.waiting.len().min(BATCH);
-                let batch = queue.waiting.drain(..end).collect();
-                runtime.spawn(Self(self.0.clone(), self.1).serve(batch));
-            }
-            _ => {
+        let batch: Vec<_> = {
+            let mut queue = self.0[self.1].queue();
+            let end = queue.waiting.len().min(BATCH);
+            if end == 0 || runtime.is_err() {
                 queue.busy = false;
                 queue.waiting.clear();
+                return;
             }
+            queue.waiting.drain(..end).collect()
+        };
+        // Without the lock: a runtime that shuts down drops the task at once, and with it the next turn.
+        if let Ok(runtime) = runtime {
+            runtime.spawn(Self(self.0.clone(), self.1).serve(batch));
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Between code and detail in the text of a deserialiser's error. No JSON text or number puts it there.
+/// Between code and detail in the text of a deserialiser's error.
 const MARK: char = '\u{1f}';
 
 /// A value from outside that does not fit its type, with the code that a client may act on.
@@ -31,7 +31,12 @@ impl Invalid {
 
     /// Code and detail of an error text that [`Invalid::into_serde`] made; `None` for any other.
     pub fn unpack(text: &str) -> Option<(&str, &str)> {
-        text.split_once(MARK)
+        // What a client made up itself, such as the name of an unknown field, may hold the mark too.
+        let is_code = |code: &str| {
+            code.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        text.split_once(MARK).filter(|(code, _)| is_code(code))
     }
 }
 

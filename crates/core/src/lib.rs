@@ -13,6 +13,7 @@ mod authenticator;
 mod clock;
 mod coalescer;
 mod db;
+mod display_name;
 mod email;
 mod grants;
 mod health;
@@ -46,6 +47,7 @@ pub use coalescer::Coalescer;
 pub use db::{Conn, Db, DbSettings, Engine, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};
+pub use display_name::DisplayName;
 pub use email::{Email, Login, Username};
 pub use grants::Grants;
 pub use health::Health;

@@ -11,14 +11,15 @@ pub struct ScopeInfo {
     pub roles: &'static [&'static str],
 }
 
-/// One scope, or several, as a type.
+/// One scope as a type; or two, all of which are asked for, as `(A, B)`.
 pub trait ScopeSpec: 'static {
-    /// What it asks for, in order.
-    const NAMES: &'static [&'static str];
-
     /// The first scope that `grants` lack.
+    fn missing(grants: &Grants) -> Option<&'static str>;
+}
+
+impl<A: ScopeSpec, B: ScopeSpec> ScopeSpec for (A, B) {
     fn missing(grants: &Grants) -> Option<&'static str> {
-        Self::NAMES.iter().find(|name| !grants.allow(name)).copied()
+        A::missing(grants).or_else(|| B::missing(grants))
     }
 }
 
@@ -45,7 +46,9 @@ macro_rules! scopes {
             pub struct $name;
 
             impl $crate::ScopeSpec for $name {
-                const NAMES: &'static [&'static str] = &[$scope];
+                fn missing(grants: &$crate::Grants) -> Option<&'static str> {
+                    (!grants.allow($scope)).then_some($scope)
+                }
             }
         )+
 

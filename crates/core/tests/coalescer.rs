@@ -104,3 +104,22 @@ fn a_read_that_fails_fails_for_each_and_the_next_one_is_made() {
         assert!(rows.get(7).await.is_err());
     });
 }
+
+/// A turn was passed on while its lock was held; the runtime dropped the task at once, which wanted the same lock.
+#[test]
+fn a_runtime_that_ends_in_the_middle_of_a_read_ends() {
+    let source = source(false);
+    let rows = over(&source);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for key in [2, 4] {
+        let rows = rows.clone();
+        runtime.spawn(async move { rows.get(key).await.unwrap() });
+    }
+    runtime.block_on(tokio::task::yield_now());
+    assert_eq!(source.reads.load(Ordering::SeqCst), 1);
+    drop(runtime);
+    source.gate.add_permits(1_000);
+    on_one_thread(async { assert_eq!(rows.get(6).await.unwrap().as_deref(), Some("6")) });
+}

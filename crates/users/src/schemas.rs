@@ -5,8 +5,9 @@ mod text;
 use cgcg_core::{AccountStatus, Cursor, Email, Grants, Id, Timestamp, Username};
 use serde::{Deserialize, Serialize};
 
+pub use cgcg_core::DisplayName;
 pub use json::JsonObject;
-pub use text::{DisplayName, Locale, NamePrefix};
+pub use text::{Locale, NamePrefix};
 
 /// Names one account.
 pub type UserId = Id<cgcg_core::User>;

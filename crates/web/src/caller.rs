@@ -17,7 +17,7 @@ pub struct Caller(pub Arc<Principal>);
 #[derive(Debug, Clone)]
 pub struct MaybeCaller(pub Option<Arc<Principal>>);
 
-/// A caller with the scope `S`, or with all of several: `RequireScope<Read>`. 403 `insufficient_scope` without.
+/// A caller with the scope `S`: `RequireScope<Read>`, or with both of `RequireScope<(Read, Write)>`. 403 `insufficient_scope` without.
 pub struct RequireScope<S>(Arc<Principal>, PhantomData<fn() -> S>);
 
 /// A person whose login is not older than `SECONDS`, and whose session still stands. 401

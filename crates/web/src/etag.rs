@@ -1,6 +1,5 @@
 use std::future::{Ready, ready};
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH};
 use actix_web::{FromRequest, HttpRequest, dev};
 
@@ -20,24 +19,6 @@ pub fn etag(version: i64) -> (HeaderName, HeaderValue) {
 pub struct IfMatch(Option<Vec<i64>>);
 
 impl IfMatch {
-    /// Whether the row may be changed.
-    ///
-    /// # Errors
-    /// 412 `version_mismatch` where the client means another version. Absent and `*` fit any.
-    pub fn check(&self, version: i64) -> Result<(), Problem> {
-        match &self.0 {
-            Some(versions) if !versions.contains(&version) => {
-                let detail = "it changed since you read it; read it again";
-                Err(Problem::new(
-                    StatusCode::PRECONDITION_FAILED,
-                    "version_mismatch",
-                    detail,
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The one version that was named, for a store that compares it; `None` fits any. A list of several, which no
     /// client of ours sends, counts as its first.
     pub fn version(&self) -> Option<i64> {

@@ -23,7 +23,7 @@ pub use client::{Proxies, client_ip};
 #[cfg(feature = "docs")]
 pub use docs::docs;
 pub use etag::{IfMatch, etag};
-pub use extract::{BodyLimit, Form, Json, ListQuery, Path, Query, read_body};
+pub use extract::{BodyLimit, Json, Path, Query, read_body};
 pub use front::Front;
 pub use module::Module;
 pub use openapi::document;

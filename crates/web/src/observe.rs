@@ -3,13 +3,19 @@ use std::time::Duration;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::Method;
 use cgcg_core::Principal;
 
 use crate::request_id::RequestId;
 
 /// One line and one measurement per request. The route is a pattern, so no id or secret of a path gets in; the query
 /// is never looked at.
-pub(crate) fn request<B>(response: &ServiceResponse<B>, id: &RequestId, took: Duration) {
+pub(crate) fn request<B>(
+    method: &Method,
+    response: &ServiceResponse<B>,
+    id: &RequestId,
+    took: Duration,
+) {
     let request = response.request();
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let status = response.status().as_u16();
@@ -18,7 +24,7 @@ pub(crate) fn request<B>(response: &ServiceResponse<B>, id: &RequestId, took: Du
         .get::<Arc<Principal>>()
         .map(|principal| principal.subject);
     tracing::info!(
-        http.method = request.method().as_str(),
+        http.method = method.as_str(),
         http.route = route,
         http.status = status,
         duration_ms = took.as_secs_f64() * 1_000.0,
@@ -28,7 +34,7 @@ pub(crate) fn request<B>(response: &ServiceResponse<B>, id: &RequestId, took: Du
     );
     metrics::histogram!(
         "cgcg_http_request_seconds",
-        "method" => method(request.method().as_str()),
+        "method" => label(method.as_str()),
         "route" => route,
         "status" => status.to_string(),
     )
@@ -36,7 +42,7 @@ pub(crate) fn request<B>(response: &ServiceResponse<B>, id: &RequestId, took: Du
 }
 
 /// Methods are open-ended, and each new label costs memory.
-fn method(name: &str) -> &'static str {
+fn label(name: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"];
     KNOWN
         .iter()

@@ -6,6 +6,7 @@ use actix_web::http::header::{self, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, 
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use tracing::Instrument;
 
 use crate::limiter::Allowance;
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -28,7 +29,8 @@ pub async fn pass(
             .map(ServiceResponse::map_into_boxed_body);
     };
     // The same answer; actix leaves its body out by itself.
-    if request.method() == Method::HEAD {
+    let method = request.method().clone();
+    if method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -41,7 +43,12 @@ pub async fn pass(
 
     let mut response = match allowance.as_ref().map(|allowance| allowance.left) {
         Some(Err(wait)) => throttled(wait, &id, request),
-        _ => explained(next.call(request).await?.map_into_boxed_body(), &id),
+        _ => {
+            // Whatever is logged on the way has the id.
+            let span = tracing::error_span!("request", request.id = id.as_str());
+            let response = next.call(request).instrument(span).await?;
+            explained(response.map_into_boxed_body(), &id)
+        }
     };
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.0.clone());
@@ -50,6 +57,7 @@ pub async fn pass(
         tell(headers, &allowance);
     }
     observe::request(
+        &method,
         &response,
         &id,
         front.clock().monotonic().saturating_sub(started),
@@ -83,9 +91,16 @@ fn explained(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRespo
     }
     let mut body = refused(response.status()).response(Some(id.as_str()));
     if let Some(allow) = response.headers().get(ALLOW) {
-        body.headers_mut().insert(ALLOW, allow.clone());
+        body.headers_mut().insert(ALLOW, with_head(allow));
     }
     response.into_response(body)
+}
+
+/// Where `GET` works, `HEAD` does.
+fn with_head(allow: &HeaderValue) -> HeaderValue {
+    let text = allow.to_str().unwrap_or_default();
+    let with = text.replace("GET", "GET, HEAD");
+    HeaderValue::try_from(with).unwrap_or_else(|_| allow.clone())
 }
 
 fn refused(status: StatusCode) -> Problem {

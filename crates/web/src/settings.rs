@@ -47,7 +47,7 @@ impl FrontSettings {
     pub const SAMPLE: &str = "\
 # Largest body of a request; a feature may set less for itself. 1KiB to 64MiB.
 # body = \"1MiB\"
-# How long a client may take to send a body.
+# How long a client may take to send a body. 100ms to 10m.
 # body_wait = \"30s\"
 # Requests per second and address (IPv4, or IPv6 /64) in the long run; 0 turns the limit off.
 # rate_limit.per_second = 100
@@ -60,6 +60,9 @@ impl FrontSettings {
         let mut wrong = Vec::new();
         if !(1_024..=64 << 20).contains(&self.body.bytes()) {
             wrong.push(("body", "expected 1KiB to 64MiB".to_owned()));
+        }
+        if !(Span::millis(100)..=Span::minutes(10)).contains(&self.body_wait) {
+            wrong.push(("body_wait", "expected 100ms to 10m".to_owned()));
         }
         if self.rate_limit.per_second > 0 && self.rate_limit.burst == 0 {
             wrong.push(("rate_limit.burst", "expected at least 1".to_owned()));

@@ -96,8 +96,12 @@ impl Loaded {
         };
         reader.secret_files(&mut all);
         let warnings = reader.unknown_sections(&all);
-        reader.values = Figment::from(Settled(all));
+        reader.values = Figment::from(Settled(all.clone()));
         let settings = reader.sections();
+        if !reader.values.contains("database.url") {
+            let url = sqlite_in(&settings.data.dir);
+            reader.values = Figment::from(Settled(all)).merge(("database.url", url));
+        }
         let Reader {
             wrong,
             sources,
@@ -125,7 +129,7 @@ struct Reader {
 
 impl Reader {
     fn sections(&mut self) -> Settings {
-        let mut settings = Settings {
+        let settings = Settings {
             data: self.section("data", |_| Vec::new()),
             http: self.section("http", super::sections::Http::validate),
             limits: self.section("limits", cgcg_web::FrontSettings::validate),
@@ -139,10 +143,6 @@ impl Reader {
             #[cfg(feature = "auth")]
             auth: self.section("auth", cgcg_auth::Settings::validate),
         };
-        if !self.values.contains("database.url") {
-            let file = settings.data.dir.join("cgcg.db");
-            settings.database.url = format!("sqlite:{}", file.display()).into();
-        }
         settings
     }
 
@@ -211,6 +211,12 @@ impl Reader {
     /// A section of a feature that is not compiled in is a warning; one that nobody knows is an error.
     fn unknown_sections(&mut self, all: &Dict) -> Vec<String> {
         let mut warnings = Vec::new();
+        if !cfg!(feature = "metrics") && all.contains_key("metrics") {
+            warnings.push(
+                "section [metrics] has no effect: this build lacks the Cargo feature `metrics`"
+                    .to_owned(),
+            );
+        }
         for name in all.keys().filter(|name| !OWN.contains(&name.as_str())) {
             match FEATURES.iter().find(|feature| feature.name == name) {
                 Some(feature) if feature.built => {}
@@ -225,6 +231,12 @@ impl Reader {
         }
         warnings
     }
+}
+
+/// The address of the database in the data folder. sqlx reads it percent-decoded, and options behind a `?`.
+fn sqlite_in(folder: &Path) -> String {
+    let file = folder.join("cgcg.db").display().to_string();
+    format!("sqlite:{}", file.replace('%', "%25").replace('?', "%3f"))
 }
 
 /// The key that is wrong, and what would be right.

@@ -25,11 +25,11 @@ const HTTP: &str = "\
 # threads = 0
 # Connections at once.
 # connections = 10000
-# How long a client may take to send the head of a request.
+# How long a client may take to send the head of a request. 1s to 5m.
 # header_wait = \"10s\"
-# How long an idle connection stays open.
+# How long an idle connection stays open. 1s to 60m.
 # keep_alive = \"75s\"
-# How long requests may go on after the server was told to stop.
+# How long requests may go on after the server was told to stop. 1s to 10m.
 # grace = \"30s\"
 ";
 

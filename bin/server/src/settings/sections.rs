@@ -140,6 +140,25 @@ impl Http {
         if !(1..=1_000_000).contains(&self.connections) {
             wrong.push(("connections", "expected 1 to 1000000".to_owned()));
         }
+        for (key, span, least, most) in [
+            (
+                "header_wait",
+                self.header_wait,
+                Span::seconds(1),
+                Span::minutes(5),
+            ),
+            (
+                "keep_alive",
+                self.keep_alive,
+                Span::seconds(1),
+                Span::minutes(60),
+            ),
+            ("grace", self.grace, Span::seconds(1), Span::minutes(10)),
+        ] {
+            if !(least..=most).contains(&span) {
+                wrong.push((key, format!("expected {least} to {most}")));
+            }
+        }
         if self.threads > 1_024 {
             wrong.push(("threads", "expected 0 (one per core) to 1024".to_owned()));
         }

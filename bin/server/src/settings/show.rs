@@ -42,7 +42,7 @@ impl Loaded {
     }
 }
 
-/// What may be seen of a secret: of an address of a database, all but the password.
+/// What may be seen of a secret: the file of a database, nothing else.
 fn mask(value: &Value) -> String {
     let hidden = "\"[secret]\"".to_owned();
     let Some(address) = value.as_str() else {

@@ -1,9 +1,11 @@
-use cgcg_core::{Account, Conn, Email, Grants, NewAccount, Principal, Secret};
+use cgcg_core::{
+    Account, Conn, DisplayName, Email, Grants, Invalid, NewAccount, Principal, Secret,
+};
 
 use super::Service;
 use super::open::ADMIN;
 use crate::password::Lane;
-use crate::schemas::{AccountCreate, AdminCreate, Registered, display_name};
+use crate::schemas::{AccountCreate, AdminCreate, Registered};
 use crate::{Error, RegistrationPolicy, store};
 
 impl Service {
@@ -15,6 +17,10 @@ impl Service {
     pub async fn register(&self, new: AccountCreate) -> Result<Registered, Error> {
         self.opened()?;
         self.may_register(&new.email)?;
+        if new.username.is_some() && self.0.host.without_usernames {
+            let invalid = Invalid::new("usernames_off", "accounts have no user names here");
+            return Err(Error::invalid("username", invalid));
+        }
         let account = NewAccount {
             email: new.email,
             email_verified: false,
@@ -108,6 +114,7 @@ pub(super) fn admin_account(email: Email, name: Option<String>) -> Result<NewAcc
 }
 
 fn checked_name(name: Option<String>) -> Result<Option<String>, Error> {
-    let name = name.map(|name| display_name(&name)).transpose();
-    name.map_err(|invalid| Error::invalid("display_name", invalid))
+    let name = name.as_deref().map(str::parse::<DisplayName>).transpose();
+    let name = name.map_err(|invalid| Error::invalid("display_name", invalid))?;
+    Ok(name.map(String::from))
 }

@@ -24,11 +24,18 @@ impl Conn {
     /// Keeps what was written, then runs what [`Conn::on_commit`] left. A connection outside a transaction has
     /// nothing to keep.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.lease.commit().await?;
-        for then in self.after {
-            then();
+        let Self { lease, after, .. } = self;
+        if after.is_empty() {
+            return lease.commit().await;
         }
-        Ok(())
+        // In a task of its own: a caller that leaves while the database commits would take along what has to follow
+        // rows that are kept.
+        let whole = tokio::spawn(async move {
+            lease.commit().await?;
+            after.into_iter().for_each(|then| then());
+            Ok(())
+        });
+        whole.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     /// Leaves something for after the commit: wake-ups, dropped caches. A rollback drops it unrun. Without a

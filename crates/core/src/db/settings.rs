@@ -32,10 +32,10 @@ impl DbSettings {
     /// The section of a settings file, with every default.
     pub const SAMPLE: &str = "\
 # sqlite:<file> or postgres://user:password@host/database.
-# url = \"sqlite:data/cgcg.db\"
+# url = \"sqlite:<data.dir>/cgcg.db\"
 # Connections to PostgreSQL, or readers of SQLite (which has one writer beside them). 1 to 1000.
 # connections = 10
-# How long a request waits for a free connection before it answers 503 storage_busy.
+# How long a request waits for a free connection before it answers 503 storage_busy. 100ms to 5m.
 # wait = \"5s\"
 # Whether to bring the schema up to date at start. Without it, run `cgcg migrate` before a new version.
 # migrate = true
@@ -58,6 +58,9 @@ impl DbSettings {
         }
         if !(1..=1_000).contains(&self.connections) {
             wrong.push(("connections", "expected 1 to 1000".to_owned()));
+        }
+        if !(Span::millis(100)..=Span::minutes(5)).contains(&self.wait) {
+            wrong.push(("wait", "expected 100ms to 5m".to_owned()));
         }
         wrong
     }

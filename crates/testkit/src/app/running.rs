@@ -86,7 +86,7 @@ impl Running {
         self.process.wait().expect("it was started")
     }
 
-    /// Ends it as a power cut would, and starts it again on the same data.
+    /// Ends it with `kill -9`, and starts it again on the same data.
     #[must_use]
     pub fn kill_and_start(self) -> Self {
         let app = self.app.clone();

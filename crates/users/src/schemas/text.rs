@@ -3,33 +3,6 @@ use std::str::FromStr;
 use cgcg_core::Invalid;
 use serde::{Deserialize, Deserializer};
 
-/// A name for people: 1 to 100 code points, not only blanks, on one line.
-///
-/// Letters that turn the direction of what stands around them are refused, for a name is shown inside other text.
-/// Joiners stay: scripts need them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisplayName(String);
-
-impl FromStr for DisplayName {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        no_nul(text)?;
-        let fits = (1..=100).contains(&text.chars().count()) && !text.trim().is_empty();
-        if fits && !text.chars().any(breaks_out) {
-            return Ok(Self(text.to_owned()));
-        }
-        let rule = "expected 1 to 100 characters on one line, without marks that turn the direction of writing";
-        Err(Invalid::new("display_name_invalid", rule))
-    }
-}
-
-/// Leaves the line, or the direction in which it is read (Unicode annex 9: embeddings, overrides, isolates).
-fn breaks_out(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// A language as in BCP 47: `de`, `de-AT`, `zh-Hant-TW`. At most 35 bytes. Not looked up in any register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locale(String);
@@ -110,4 +83,4 @@ macro_rules! text {
     )+};
 }
 
-text!(DisplayName, Locale, NamePrefix);
+text!(Locale, NamePrefix);
