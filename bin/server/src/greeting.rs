@@ -3,11 +3,15 @@ use std::net::SocketAddr;
 use crate::console::say;
 use crate::settings::Settings;
 
-/// What a person who just started the server wants to know. The first line is for programs as well.
-pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option<&str>) {
+/// The first lines, for programs as well.
+pub(crate) fn listening(addresses: &[SocketAddr]) {
     for address in addresses {
         say(format!("listening on http://{address}"));
     }
+}
+
+/// What a person who just started the server wants to know.
+pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option<&str>) {
     let Some(address) = addresses.first() else {
         return;
     };

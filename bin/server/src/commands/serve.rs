@@ -62,6 +62,7 @@ pub(crate) async fn run(
         let (server, addresses) = http::serve(site, &settings)?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
+        greeting::listening(&addresses);
         greeting::greet(
             &settings,
             &addresses,

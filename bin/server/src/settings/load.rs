@@ -129,7 +129,7 @@ struct Reader {
 
 impl Reader {
     fn sections(&mut self) -> Settings {
-        let settings = Settings {
+        Settings {
             data: self.section("data", |_| Vec::new()),
             http: self.section("http", super::sections::Http::validate),
             limits: self.section("limits", cgcg_web::FrontSettings::validate),
@@ -142,8 +142,7 @@ impl Reader {
             users: self.section("users", cgcg_users::Settings::validate),
             #[cfg(feature = "auth")]
             auth: self.section("auth", cgcg_auth::Settings::validate),
-        };
-        settings
+        }
     }
 
     fn section<T: DeserializeOwned + Default>(
