@@ -34,7 +34,7 @@ pub struct AccountCreate {
     pub display_name: Option<String>,
     /// A second name to log in with: 3 to 32 of `a-z 0-9 _ . -`.
     #[serde(default)]
-    #[cfg_attr(feature = "router", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_.-]{2,31}$"))]
     pub username: Option<Username>,
 }
 

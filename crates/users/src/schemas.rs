@@ -48,7 +48,7 @@ pub struct UserCreate {
     pub display_name: Option<DisplayName>,
     /// BCP 47, as in `de-AT`.
     #[serde(default)]
-    #[cfg_attr(feature = "router", schema(value_type = Option<String>, max_length = 35))]
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 2, max_length = 35))]
     pub locale: Option<Locale>,
 }
 
@@ -71,7 +71,7 @@ pub struct UserUpdate {
     pub display_name: Option<Option<DisplayName>>,
     /// BCP 47, as in `de-AT`.
     #[serde(default, deserialize_with = "nullable::clears")]
-    #[cfg_attr(feature = "router", schema(value_type = Option<String>, max_length = 35))]
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 2, max_length = 35))]
     pub locale: Option<Option<Locale>>,
     /// Replaces the whole of it.
     #[serde(default, deserialize_with = "nullable::refused")]
@@ -98,7 +98,7 @@ pub struct MeUpdate {
     pub display_name: Option<Option<DisplayName>>,
     /// BCP 47, as in `de-AT`.
     #[serde(default, deserialize_with = "nullable::clears")]
-    #[cfg_attr(feature = "router", schema(value_type = Option<String>, max_length = 35))]
+    #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 2, max_length = 35))]
     pub locale: Option<Option<Locale>>,
     /// Replaces the whole of it.
     #[serde(default, deserialize_with = "nullable::refused")]

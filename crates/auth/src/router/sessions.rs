@@ -24,7 +24,7 @@ impl FromRequest for Proof {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = read_body(&request, payload).await?;
-            if body.is_empty() {
+            if body.is_empty() || body.trim_ascii() == b"null" {
                 let caller = Caller::from_request(&request, &mut dev::Payload::None).await?;
                 return Ok(Self::Bearer(caller.0));
             }
@@ -44,7 +44,7 @@ async fn json(request: &HttpRequest, body: Bytes) -> Result<RefreshCreate, Probl
     post,
     path = "/api/v1/auth/logout",
     tag = "auth",
-    request_body(content = RefreshCreate, description = "Only without an access token."),
+    request_body(content = Option<RefreshCreate>, description = "Only without an access token."),
     responses((status = 204, description = "Ended."), (status = 401, description = "`invalid_grant`")),
     security(("oauth2" = []), ())
 )]
