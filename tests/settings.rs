@@ -79,6 +79,28 @@ fn a_variable_that_only_looks_like_a_setting_is_told() {
     );
 }
 
+/// The option moved the key and not the database; and sqlx reads a path percent-decoded.
+#[test]
+#[cfg(feature = "sqlite")]
+fn the_data_folder_holds_the_database_whatever_its_name() {
+    let setup = sqlite();
+    for name in ["else where", "a%41", "b?c"] {
+        let run = |what: &[&str]| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cgcg"));
+            let command = command.args(["--data", name]).args(what);
+            command.current_dir(setup.folder()).output().unwrap()
+        };
+        let output = run(&["migrate"]);
+        assert!(output.status.success(), "{}", text(output.stderr));
+        assert!(
+            setup.folder().join(name).join("cgcg.db").is_file(),
+            "{name}"
+        );
+        let shown = text(run(&["config", "show"]).stdout);
+        assert!(!shown.contains("sqlite:data/"), "{shown}");
+    }
+}
+
 #[test]
 fn secrets_are_never_shown() {
     let master = "00123zY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM=";

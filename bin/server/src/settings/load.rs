@@ -97,10 +97,11 @@ impl Loaded {
         reader.secret_files(&mut all);
         let warnings = reader.unknown_sections(&all);
         reader.values = Figment::from(Settled(all.clone()));
-        let settings = reader.sections();
+        let mut settings = reader.sections();
         if !reader.values.contains("database.url") {
             let url = sqlite_in(&settings.data.dir);
-            reader.values = Figment::from(Settled(all)).merge(("database.url", url));
+            reader.values = Figment::from(Settled(all)).merge(("database.url", &url));
+            settings.database.url = url.into();
         }
         let Reader {
             wrong,
