@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use cgcg_web::{Front, Proxies};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::assembly::Assembly;
@@ -19,6 +19,7 @@ pub(crate) async fn run(
     role: Role,
 ) -> Result<(), Failure> {
     log::start(&settings)?;
+    let mut signals = StopSignals::new()?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -45,7 +46,7 @@ pub(crate) async fn run(
 
     if role == Role::Worker {
         crate::console::say("working; stop with Ctrl-C");
-        stop_signal().await?;
+        signals.recv().await;
         stop.cancel();
     } else {
         let site = Site {
@@ -68,7 +69,7 @@ pub(crate) async fn run(
             &addresses,
             setup_token(&assembly).await?.as_deref(),
         );
-        stop_signal().await?;
+        signals.recv().await;
         tracing::info!(
             grace_s = settings.http.grace.get().as_secs(),
             "stopping: finishing what is under way"
@@ -77,7 +78,7 @@ pub(crate) async fn run(
         tokio::select! {
             () = handle.stop(true) => {}
             // Whoever asks twice does not want to wait.
-            _ = stop_signal() => handle.stop(false).await,
+            () = signals.recv() => handle.stop(false).await,
         }
         serving.await??;
     }
@@ -120,14 +121,24 @@ async fn setup_token(_: &Assembly) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 
-async fn stop_signal() -> Result<(), Failure> {
-    let (mut term, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
+/// Caught from the start: whoever stops a program that just began to listen wants it to end in order too.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
