@@ -71,7 +71,7 @@ on_both! {
             let writers = people.iter().enumerate();
             let writers: Vec<_> = writers.map(|(n, person)| scope.spawn(move || write(server, n, person, done))).collect();
             let all_gone = |writers: &[ScopedJoinHandle<'_, Promised>]| writers.iter().all(ScopedJoinHandle::is_finished);
-            while done.load(Ordering::Relaxed) < 500 && !all_gone(&writers) {
+            while done.load(Ordering::Relaxed) < 1_000 && !all_gone(&writers) {
                 std::thread::yield_now();
             }
             server.signal("-KILL");
