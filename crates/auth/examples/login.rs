@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         display_name: Some("Ada".to_owned()),
         username: Some("ada".parse()?),
     };
-    let account = auth.register(new).await?;
+    let account = auth.register(new, &Device::default()).await?;
     println!("registered {} as {}", account.email, account.id);
 
     let credentials = Credentials {
@@ -53,7 +53,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ada.grants.allow("notes:read")
     );
 
-    let tokens = auth.refresh(&tokens.refresh_token).await?;
+    let tokens = auth
+        .refresh(&tokens.refresh_token, &Device::default())
+        .await?;
     println!(
         "refreshed; the next refresh is due within {} s",
         tokens.refresh_expires_in
@@ -62,7 +64,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     auth.logout(&ada).await?;
     println!(
         "logged out; refresh: {}",
-        outcome(auth.refresh(&tokens.refresh_token).await)
+        outcome(
+            auth.refresh(&tokens.refresh_token, &Device::default())
+                .await
+        )
     );
 
     users.disable(&Principal::operator(), account.id).await?;

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod cache;
 mod error;
 pub mod keyring;
+mod mail;
 mod message;
 mod one_time;
 pub mod password;
@@ -34,10 +36,18 @@ pub use settings::{
 /// The tables of this feature. Core's own must be there too: the instance has its name in them.
 pub static MIGRATIONS: Migrations = Migrations {
     ledger: "_migrations_auth",
-    steps: &[Step {
-        version: 1,
-        name: "init",
-        sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
-        postgres: include_str!("../migrations/0001_init.postgres.sql"),
-    }],
+    steps: &[
+        Step {
+            version: 1,
+            name: "init",
+            sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
+            postgres: include_str!("../migrations/0001_init.postgres.sql"),
+        },
+        Step {
+            version: 2,
+            name: "trust",
+            sqlite: include_str!("../migrations/0002_trust.sqlite.sql"),
+            postgres: include_str!("../migrations/0002_trust.postgres.sql"),
+        },
+    ],
 };

@@ -19,6 +19,14 @@ pub(crate) enum OneTime {}
 pub(crate) enum Purpose {
     /// To make the first administrator.
     Setup = 1,
+    /// To prove that somebody reads an e-mail address.
+    Verify = 2,
+    /// To set a new password in place of a forgotten one.
+    Reset = 3,
+    /// To set the first password of an account that an administrator made, or one that must be changed.
+    SetPassword = 4,
+    /// To move an account to another e-mail address.
+    EmailChange = 5,
 }
 
 impl Purpose {
@@ -26,6 +34,10 @@ impl Purpose {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Setup => "setup",
+            Self::Verify => "verify",
+            Self::Reset => "reset",
+            Self::SetPassword => "set_password",
+            Self::EmailChange => "email_change",
         }
     }
 }
@@ -52,6 +64,11 @@ impl OneTimeToken {
             mac: mac.try_into().ok()?,
         };
         (*first == purpose as u8).then_some(token)
+    }
+
+    /// What it is for, as it says itself.
+    pub(crate) const fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Whether we made it for the row with this salt. In constant time; never where there is no row.

@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 use actix_web::web::{Data, ServiceConfig, resource, scope};
 use cgcg_core::{BoxFuture, Health, Migrations, TopicSpec, Worker};
-use cgcg_web::{BodyLimit, Module, client_ip};
+use cgcg_web::{BodyLimit, Module, client_ip, request_id};
 use utoipa::OpenApi;
 
 use crate::{Device, MIGRATIONS, Service, TOPICS};
@@ -98,5 +98,6 @@ fn device(request: &HttpRequest) -> Device {
     Device {
         ip: client_ip(request),
         user_agent: user_agent.map(str::to_owned),
+        request_id: Some(request_id(request)),
     }
 }

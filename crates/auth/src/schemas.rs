@@ -68,13 +68,23 @@ pub struct SetupCreate {
     pub display_name: Option<String>,
 }
 
-/// From where somebody logs in; kept with the session, for its owner to tell sessions apart.
+/// From where somebody comes; kept with sessions, for their owner to tell them apart, and in the audit.
 #[derive(Debug, Clone, Default)]
 pub struct Device {
     /// The address of the client.
     pub ip: Option<IpAddr>,
     /// What the client says it is; cut at 256 bytes.
     pub user_agent: Option<String>,
+    /// The id of the request, as the log has it.
+    pub request_id: Option<String>,
+}
+
+impl Device {
+    /// As it is stored: never half a character.
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        let text = self.user_agent.as_deref()?;
+        Some(&text[..text.floor_char_boundary(256)])
+    }
 }
 
 /// What a login or a refresh gives. `Debug` shows no token.

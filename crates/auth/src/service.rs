@@ -1,6 +1,9 @@
+mod audit;
 mod authenticate;
 mod login;
+mod mail;
 mod observer;
+mod one_time;
 mod open;
 mod refresh;
 mod register;

@@ -1,7 +1,9 @@
 //! Every SQL statement of this feature. A service opens and commits; nothing here does.
 
+pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod one_time;
+pub(crate) mod outbox;
 pub(crate) mod passwords;
 pub(crate) mod roles;
 pub(crate) mod sessions;

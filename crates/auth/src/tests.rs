@@ -113,7 +113,10 @@ impl Bed {
     }
 
     async fn register(&self, email: &str) -> Registered {
-        self.auth.register(new_account(email)).await.unwrap()
+        self.auth
+            .register(new_account(email), &Device::default())
+            .await
+            .unwrap()
     }
 
     async fn log_in(&self, login: &str) -> Tokens {

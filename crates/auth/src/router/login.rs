@@ -33,9 +33,10 @@ pub(super) struct RefreshCreate {
 )]
 pub(super) async fn register_user(
     auth: Data<Service>,
+    request: HttpRequest,
     new: Json<AccountCreate>,
 ) -> Result<HttpResponse, Problem> {
-    let account = auth.register(new.0).await?;
+    let account = auth.register(new.0, &device(&request)).await?;
     Ok(created(&auth, &account).json(account))
 }
 
@@ -75,9 +76,12 @@ pub(super) async fn create_session(
 )]
 pub(super) async fn refresh_session(
     auth: Data<Service>,
+    request: HttpRequest,
     token: Json<RefreshCreate>,
 ) -> Result<HttpResponse, Problem> {
-    let tokens = auth.refresh(&token.0.refresh_token).await?;
+    let tokens = auth
+        .refresh(&token.0.refresh_token, &device(&request))
+        .await?;
     Ok(secret(HttpResponse::Ok()).json(tokens))
 }
 

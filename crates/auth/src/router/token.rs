@@ -104,7 +104,7 @@ async fn grant(auth: &Service, request: &HttpRequest, payload: Payload) -> Resul
                 .await?)
         }
         "refresh_token" => Ok(auth
-            .refresh(&Secret::new(form.take("refresh_token")?))
+            .refresh(&Secret::new(form.take("refresh_token")?), &device(request))
             .await?),
         _ => Err(Refusal::new(
             "unsupported_grant_type",

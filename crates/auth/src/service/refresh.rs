@@ -6,8 +6,9 @@ use tracing::{info, warn};
 
 use super::Service;
 use super::session::Started;
+use crate::audit::Entry;
 use crate::refresh::RefreshToken;
-use crate::schemas::{SessionInDb, Tokens};
+use crate::schemas::{Device, SessionInDb, Tokens};
 use crate::{Error, message, store};
 
 /// How far a clock may go back between a rotation and its replay.
@@ -30,8 +31,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::InvalidGrant`], whatever the cause. On [`Error::Database`] try again with the same token.
-    pub async fn refresh(&self, token: &Secret<String>) -> Result<Tokens, Error> {
-        let (word, answer) = match self.step(token).await {
+    pub async fn refresh(&self, token: &Secret<String>, device: &Device) -> Result<Tokens, Error> {
+        let (word, answer) = match self.step(token, device).await {
             Ok(Some(Outcome::Rotated(started))) => ("rotated", self.sign(&started)),
             Ok(Some(Outcome::Replayed(started))) => ("replay", self.sign(&started)),
             Ok(Some(Outcome::Ended)) => ("ended", Err(Error::InvalidGrant)),
@@ -48,7 +49,11 @@ impl Service {
     }
 
     /// `None` for a token that is not ours: nothing is written then.
-    async fn step(&self, token: &Secret<String>) -> Result<Option<Outcome>, Error> {
+    async fn step(
+        &self,
+        token: &Secret<String>,
+        device: &Device,
+    ) -> Result<Option<Outcome>, Error> {
         self.opened()?;
         let Some(token) = RefreshToken::parse(token.expose()) else {
             return Ok(None);
@@ -62,7 +67,7 @@ impl Service {
             return Ok(None);
         };
         let mut conn = self.0.db.begin().await?;
-        let outcome = self.step_in(&mut conn, &token, &row).await?;
+        let outcome = self.step_in(&mut conn, &token, &row, device).await?;
         conn.commit().await?;
         Ok(Some(outcome))
     }
@@ -72,6 +77,7 @@ impl Service {
         conn: &mut Conn,
         token: &RefreshToken,
         seen: &SessionInDb,
+        device: &Device,
     ) -> Result<Outcome, Error> {
         let now = self.now();
         let idle_end = self.idle_end(now, seen.expires_at);
@@ -92,6 +98,9 @@ impl Service {
         }
         warn!(session.id = %row.id, user.id = %row.user_id, "a refresh token was used again; its session is over");
         self.end_in(conn, row.user_id, row.id, "reuse").await?;
+        let entry = Entry::new("refresh.reuse").about(row.user_id.uuid());
+        self.audit_in(conn, entry.session(row.id).from(device))
+            .await?;
         self.0
             .publisher
             .publish_in(conn, vec![message::refresh_reused(row.user_id, row.id)])

@@ -4,8 +4,9 @@ use cgcg_core::{
 
 use super::Service;
 use super::open::ADMIN;
+use crate::audit::Entry;
 use crate::password::Lane;
-use crate::schemas::{AccountCreate, AdminCreate, Registered};
+use crate::schemas::{AccountCreate, AdminCreate, Device, Registered};
 use crate::{Error, RegistrationPolicy, store};
 
 impl Service {
@@ -14,7 +15,7 @@ impl Service {
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::InviteRequired`], [`Error::EmailDomainRefused`],
     /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`], [`Error::Overloaded`].
-    pub async fn register(&self, new: AccountCreate) -> Result<Registered, Error> {
+    pub async fn register(&self, new: AccountCreate, device: &Device) -> Result<Registered, Error> {
         self.opened()?;
         self.may_register(&new.email)?;
         if new.username.is_some() && self.0.host.without_usernames {
@@ -31,6 +32,8 @@ impl Service {
         let hash = self.hash_new(&new.password).await?;
         let mut conn = self.0.db.begin().await?;
         let account = self.create_in(&mut conn, account, &hash).await?;
+        let entry = Entry::new("register").about(account.id.uuid()).from(device);
+        self.audit_in(&mut conn, entry).await?;
         conn.commit().await?;
         Ok(account.into())
     }

@@ -146,7 +146,7 @@ impl Service {
         let origin = Origin {
             methods: PASSWORD,
             ip: device.ip.map(|ip| ip.to_string()),
-            user_agent: device.user_agent.as_deref().map(|text| cut(text, 256)),
+            user_agent: device.user_agent(),
         };
         store::sessions::insert(conn, &session, &origin).await?;
         let others = i64::from(self.0.settings.sessions.max_per_user) - 1;
@@ -217,9 +217,4 @@ fn person(by: &Principal) -> Result<(Id<User>, Id<Session>), Error> {
         (Some(user), Proof::Session(session)) => Ok((user, session)),
         _ => Err(Error::NotAPerson),
     }
-}
-
-/// At most so many bytes, never half a character.
-fn cut(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
 }

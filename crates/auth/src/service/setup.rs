@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use aws_lc_rs::rand;
-use cgcg_core::{Conn, Id, KeyError, Secret};
+use cgcg_core::{Conn, Secret};
 
 use super::Service;
 use super::open::ADMIN;
@@ -23,27 +22,12 @@ impl Service {
         if has_admin(&mut self.0.db.read().await?).await? {
             return Ok(None);
         }
-        let now = self.now();
-        let id = Id::new(now);
-        let mut salt = [0; 16];
-        rand::fill(&mut salt).map_err(|_| KeyError::Chance)?;
         let mut conn = self.0.db.begin().await?;
-        store::one_time::insert(
-            &mut conn,
-            id,
-            Purpose::Setup.as_str(),
-            &salt,
-            now,
-            now + LIFE,
-        )
-        .await?;
+        let issued = self
+            .issue_in(&mut conn, Purpose::Setup, None, None, LIFE)
+            .await?;
         conn.commit().await?;
-        Ok(Some(OneTimeToken::write(
-            &self.0.keys.one_time,
-            &salt,
-            Purpose::Setup,
-            id,
-        )))
+        Ok(Some(issued.token))
     }
 
     /// Makes the first administrator and logs them in. Of any number that try at once, one succeeds.
@@ -84,17 +68,8 @@ impl Service {
 
     async fn is_open_for(&self, token: &OneTimeToken) -> Result<bool, Error> {
         let mut conn = self.0.db.read().await?;
-        let row = store::one_time::find(&mut conn, token.id).await?;
-        let ours = token.is_of(
-            &self.0.keys.one_time,
-            row.as_ref().map(|row| row.salt.as_slice()),
-        );
-        let good = row.is_some_and(|row| {
-            row.purpose == Purpose::Setup.as_str()
-                && row.used_at.is_none()
-                && self.now() < row.expires_at
-        });
-        Ok(ours && good && !has_admin(&mut conn).await?)
+        let good = self.look_up(&mut conn, token).await?.is_some();
+        Ok(good && !has_admin(&mut conn).await?)
     }
 }
 

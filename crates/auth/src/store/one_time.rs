@@ -6,7 +6,10 @@ use crate::one_time::OneTime;
 #[derive(sqlx::FromRow)]
 pub(crate) struct OneTimeInDb {
     pub(crate) purpose: String,
+    pub(crate) user_id: Option<Id<User>>,
     pub(crate) salt: Vec<u8>,
+    /// The e-mail address that it is about.
+    pub(crate) target: Option<String>,
     pub(crate) expires_at: Timestamp,
     pub(crate) used_at: Option<Timestamp>,
 }
@@ -14,19 +17,21 @@ pub(crate) struct OneTimeInDb {
 pub(crate) async fn insert(
     conn: &mut Conn,
     id: Id<OneTime>,
-    purpose: &str,
-    salt: &[u8],
-    created_at: Timestamp,
-    expires_at: Timestamp,
+    row: &OneTimeInDb,
+    now: Timestamp,
 ) -> sqlx::Result<()> {
-    let sql = "insert into auth_one_time (id, purpose, salt, created_at, expires_at) values ($1, $2, $3, $4, $5)";
+    let sql =
+        "insert into auth_one_time (id, purpose, user_id, salt, target, created_at, expires_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
     on!(conn, |c| {
         sqlx::query(sql)
             .bind(id)
-            .bind(purpose)
-            .bind(salt)
-            .bind(created_at)
-            .bind(expires_at)
+            .bind(&row.purpose)
+            .bind(row.user_id)
+            .bind(&row.salt)
+            .bind(row.target.as_deref())
+            .bind(now)
+            .bind(row.expires_at)
             .execute(c)
             .await?;
     });
@@ -34,7 +39,7 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: Id<OneTime>) -> sqlx::Result<Option<OneTimeInDb>> {
-    let sql = "select purpose, salt, expires_at, used_at from auth_one_time where id = $1";
+    let sql = "select purpose, user_id, salt, target, expires_at, used_at from auth_one_time where id = $1";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(id)
         .fetch_optional(c)
@@ -55,6 +60,26 @@ pub(crate) async fn consume(
         .await?
         .rows_affected());
     Ok(used == 1)
+}
+
+/// Ends the unused tokens of an account: those for `purpose`, or all.
+pub(crate) async fn end(
+    conn: &mut Conn,
+    user: Id<User>,
+    purpose: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let sql = "update auth_one_time set used_at = $3
+               where user_id = $1 and used_at is null and purpose = coalesce($2, purpose)";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(user)
+            .bind(purpose)
+            .bind(now)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
 }
 
 pub(crate) async fn delete_of(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {

@@ -3,7 +3,7 @@ use cgcg_testkit::both;
 use cgcg_users::UserUpdate;
 
 use super::Bed;
-use crate::{Error, store};
+use crate::{Device, Error, store};
 
 /// What is left of an account in our tables.
 async fn traces(bed: &Bed, id: cgcg_core::Id<cgcg_core::User>) -> bool {
@@ -21,7 +21,7 @@ both! {
         bed.who(&tokens).await.unwrap();
         bed.users.disable(&Principal::operator(), ada.id).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
-        assert!(matches!(bed.auth.refresh(&tokens.refresh_token).await, Err(Error::InvalidGrant)));
+        assert!(matches!(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await, Err(Error::InvalidGrant)));
         bed.users.enable(&Principal::operator(), ada.id).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
     }
@@ -34,7 +34,7 @@ both! {
         let by_herself = bed.who(&tokens).await.unwrap();
         bed.users.remove(&by_herself, ada.id).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
-        assert!(matches!(bed.auth.refresh(&tokens.refresh_token).await, Err(Error::InvalidGrant)));
+        assert!(matches!(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await, Err(Error::InvalidGrant)));
         assert!(!traces(&bed, ada.id).await);
         let again = bed.register("ada@example.org").await;
         assert_ne!(again.id, ada.id);
@@ -53,7 +53,7 @@ both! {
         bed.users.update(&by_herself, ada.id, update(), None).await.unwrap();
         assert_eq!(bed.who(&there).await.unwrap_err(), Denied::Invalid);
         assert_eq!(bed.who(&here).await.unwrap_err(), Denied::Stale);
-        let here = bed.auth.refresh(&here.refresh_token).await.unwrap();
+        let here = bed.auth.refresh(&here.refresh_token, &Device::default()).await.unwrap();
         bed.who(&here).await.unwrap();
     }
 
@@ -111,6 +111,6 @@ both! {
         let refusal = bed.users.remove(&by_himself, root.id).await.unwrap_err();
         assert!(format!("{refusal:?}").contains("last_admin"));
         bed.who(&tokens).await.unwrap();
-        bed.auth.refresh(&tokens.refresh_token).await.unwrap();
+        bed.auth.refresh(&tokens.refresh_token, &Device::default()).await.unwrap();
     }
 }

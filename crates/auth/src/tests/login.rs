@@ -81,7 +81,7 @@ both! {
         let log_in = async |scope: &str| bed.auth.login_narrowed(&credentials, Some(scope), &Device::default()).await;
         let tokens = log_in("tasks:read unknown:one").await.unwrap();
         assert_eq!(tokens.scope.as_deref(), Some("tasks:read unknown:one"));
-        let tokens = bed.auth.refresh(&tokens.refresh_token).await.unwrap();
+        let tokens = bed.auth.refresh(&tokens.refresh_token, &Device::default()).await.unwrap();
         let principal = bed.who(&tokens).await.unwrap();
         assert!(principal.grants.allow("tasks:read") && !principal.grants.allow("users:write"));
         assert!(matches!(log_in("tasks:read \"").await, Err(Error::InvalidScope)));
@@ -104,23 +104,23 @@ both! {
         };
         let open = Bed::with(db.clone(), policy(RegistrationPolicy::Open)).await;
         open.register("ada@EXAMPLE.org").await;
-        let refused = open.auth.register(new_account("ada@example.com")).await;
+        let refused = open.auth.register(new_account("ada@example.com"), &Device::default()).await;
         assert!(matches!(refused, Err(Error::EmailDomainRefused)));
-        let taken = open.auth.register(new_account("ADA@example.org")).await;
+        let taken = open.auth.register(new_account("ADA@example.org"), &Device::default()).await;
         assert!(matches!(taken, Err(Error::EmailTaken)));
         let invite = Bed::with(db.clone(), policy(RegistrationPolicy::Invite)).await;
-        assert!(matches!(invite.auth.register(new_account("b@example.org")).await, Err(Error::InviteRequired)));
+        assert!(matches!(invite.auth.register(new_account("b@example.org"), &Device::default()).await, Err(Error::InviteRequired)));
         let closed = Bed::with(db, policy(RegistrationPolicy::Closed)).await;
-        assert!(matches!(closed.auth.register(new_account("b@example.org")).await, Err(Error::RegistrationClosed)));
+        assert!(matches!(closed.auth.register(new_account("b@example.org"), &Device::default()).await, Err(Error::RegistrationClosed)));
     }
 
     async fn a_weak_password_and_a_hidden_name_are_refused_by_field(db: Db) {
         let bed = Bed::new(db).await;
         let short = crate::AccountCreate { password: secret("short"), ..new_account("a@example.org") };
-        assert!(matches!(bed.auth.register(short).await, Err(Error::Invalid { field: "password", .. })));
+        assert!(matches!(bed.auth.register(short, &Device::default()).await, Err(Error::Invalid { field: "password", .. })));
         for name in ["", "a\r\nb", "a\u{202e}b", &"x".repeat(101)] {
             let named = crate::AccountCreate { display_name: Some(name.to_owned()), ..new_account("a@example.org") };
-            let outcome = bed.auth.register(named).await;
+            let outcome = bed.auth.register(named, &Device::default()).await;
             assert!(matches!(outcome, Err(Error::Invalid { field: "display_name", .. })), "{name:?}");
         }
     }

@@ -7,7 +7,7 @@ use cgcg_core::{Authenticator, Clock, Credential, Db, Denied};
 use cgcg_testkit::both;
 
 use super::{Bed, secret};
-use crate::{Error, Sessions, Settings, Tokens};
+use crate::{Device, Error, Sessions, Settings, Tokens};
 
 fn is_refused(outcome: Result<Tokens, Error>) -> bool {
     matches!(outcome, Err(Error::InvalidGrant))
@@ -22,7 +22,7 @@ both! {
         for at in 0..50 {
             let node = if at % 2 == 0 { bed.auth.clone() } else { other.auth.clone() };
             let token = first.refresh_token.clone();
-            tries.spawn(async move { node.refresh(&token).await.unwrap() });
+            tries.spawn(async move { node.refresh(&token, &Device::default()).await.unwrap() });
         }
         let answers = tries.join_all().await;
         let successors: BTreeSet<_> = answers.iter().map(|tokens| tokens.refresh_token.expose().clone()).collect();
@@ -32,17 +32,17 @@ both! {
             bed.who(tokens).await.unwrap();
         }
         // The lineage goes on from that one successor.
-        bed.auth.refresh(&answers[0].refresh_token).await.unwrap();
+        bed.auth.refresh(&answers[0].refresh_token, &Device::default()).await.unwrap();
     }
 
     async fn a_refresh_token_used_after_the_grace_ends_its_session(db: Db) {
         let bed = Bed::new(db).await;
         let first = bed.person("ada@example.org").await;
-        let second = bed.auth.refresh(&first.refresh_token).await.unwrap();
+        let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.who(&second).await.unwrap();
         bed.advance(11);
-        assert!(is_refused(bed.auth.refresh(&first.refresh_token).await));
-        assert!(is_refused(bed.auth.refresh(&second.refresh_token).await));
+        assert!(is_refused(bed.auth.refresh(&first.refresh_token, &Device::default()).await));
+        assert!(is_refused(bed.auth.refresh(&second.refresh_token, &Device::default()).await));
         assert_eq!(bed.who(&second).await.unwrap_err(), Denied::Invalid);
         assert_eq!(bed.published.count("auth.refresh.reused"), 1);
         assert_eq!(bed.published.count("auth.session.revoked"), 1);
@@ -51,33 +51,33 @@ both! {
     async fn a_token_two_generations_old_ends_its_session_even_within_the_grace(db: Db) {
         let bed = Bed::new(db).await;
         let first = bed.person("ada@example.org").await;
-        let second = bed.auth.refresh(&first.refresh_token).await.unwrap();
-        let third = bed.auth.refresh(&second.refresh_token).await.unwrap();
-        assert!(is_refused(bed.auth.refresh(&first.refresh_token).await));
-        assert!(is_refused(bed.auth.refresh(&third.refresh_token).await));
+        let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
+        let third = bed.auth.refresh(&second.refresh_token, &Device::default()).await.unwrap();
+        assert!(is_refused(bed.auth.refresh(&first.refresh_token, &Device::default()).await));
+        assert!(is_refused(bed.auth.refresh(&third.refresh_token, &Device::default()).await));
     }
 
     async fn a_lost_answer_is_given_again_after_a_restart(db: Db) {
         let bed = Bed::new(db).await;
         let first = bed.person("ada@example.org").await;
-        let lost = bed.auth.refresh(&first.refresh_token).await.unwrap();
+        let lost = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         let node = bed.second().await;
         bed.advance(9);
-        let again = node.auth.refresh(&first.refresh_token).await.unwrap();
+        let again = node.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(lost.refresh_token, again.refresh_token);
-        node.auth.refresh(&again.refresh_token).await.unwrap();
+        node.auth.refresh(&again.refresh_token, &Device::default()).await.unwrap();
     }
 
     async fn a_clock_set_back_an_hour_neither_stops_refreshing_nor_prolongs_the_grace(db: Db) {
         let bed = Bed::new(db).await;
         let first = bed.person("ada@example.org").await;
-        let second = bed.auth.refresh(&first.refresh_token).await.unwrap();
+        let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.clock.set(bed.clock.now() - Duration::from_secs(3_600));
-        let third = bed.auth.refresh(&second.refresh_token).await.unwrap();
-        let again = bed.auth.refresh(&second.refresh_token).await.unwrap();
+        let third = bed.auth.refresh(&second.refresh_token, &Device::default()).await.unwrap();
+        let again = bed.auth.refresh(&second.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(third.refresh_token, again.refresh_token);
         bed.clock.set(bed.clock.now() - Duration::from_secs(3_600));
-        assert!(is_refused(bed.auth.refresh(&second.refresh_token).await));
+        assert!(is_refused(bed.auth.refresh(&second.refresh_token, &Device::default()).await));
     }
 
     async fn a_changed_token_is_refused_and_writes_nothing(db: Db) {
@@ -90,7 +90,7 @@ both! {
         };
         let refused = async |bytes: &[u8]| {
             let token = secret(&format!("cgr1_{}", URL_SAFE_NO_PAD.encode(bytes)));
-            assert!(is_refused(bed.auth.refresh(&token).await));
+            assert!(is_refused(bed.auth.refresh(&token, &Device::default()).await));
         };
         let genuine = body(&ada);
         for at in 0..genuine.len() {
@@ -107,11 +107,11 @@ both! {
         refused(&others).await;
         refused(&genuine[..40]).await;
         for text in ["", "cgr1_", &"A".repeat(10_240), &format!("{}=", ada.refresh_token.expose())] {
-            assert!(is_refused(bed.auth.refresh(&secret(text)).await), "{text}");
+            assert!(is_refused(bed.auth.refresh(&secret(text), &Device::default()).await), "{text}");
         }
         // Both sessions are as they were.
-        bed.auth.refresh(&ada.refresh_token).await.unwrap();
-        bed.auth.refresh(&bob.refresh_token).await.unwrap();
+        bed.auth.refresh(&ada.refresh_token, &Device::default()).await.unwrap();
+        bed.auth.refresh(&bob.refresh_token, &Device::default()).await.unwrap();
     }
 
     async fn a_session_that_rests_too_long_ends(db: Db) {
@@ -119,9 +119,9 @@ both! {
         let first = bed.person("ada@example.org").await;
         assert_eq!(first.refresh_expires_in, 14 * 86_400);
         bed.advance(14 * 86_400 - 1);
-        let second = bed.auth.refresh(&first.refresh_token).await.unwrap();
+        let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.advance(14 * 86_400);
-        assert!(is_refused(bed.auth.refresh(&second.refresh_token).await));
+        assert!(is_refused(bed.auth.refresh(&second.refresh_token, &Device::default()).await));
     }
 
     async fn no_refresh_moves_the_absolute_end(db: Db) {
@@ -129,20 +129,20 @@ both! {
         let mut tokens = bed.person("ada@example.org").await;
         for _ in 0..8 {
             bed.advance(11 * 86_400);
-            tokens = bed.auth.refresh(&tokens.refresh_token).await.unwrap();
+            tokens = bed.auth.refresh(&tokens.refresh_token, &Device::default()).await.unwrap();
         }
         assert_eq!(tokens.refresh_expires_in, 2 * 86_400);
         bed.advance(2 * 86_400);
-        assert!(is_refused(bed.auth.refresh(&tokens.refresh_token).await));
+        assert!(is_refused(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await));
     }
 
     async fn without_a_grace_the_old_token_is_a_reuse_at_once(db: Db) {
         let sessions = Sessions { grace: cgcg_core::Span::seconds(0), ..Sessions::default() };
         let bed = Bed::with(db, Settings { sessions, ..Settings::default() }).await;
         let first = bed.person("ada@example.org").await;
-        bed.auth.refresh(&first.refresh_token).await.unwrap();
+        bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.advance(1);
-        assert!(is_refused(bed.auth.refresh(&first.refresh_token).await));
+        assert!(is_refused(bed.auth.refresh(&first.refresh_token, &Device::default()).await));
     }
 
     async fn one_kind_of_token_is_nothing_in_the_place_of_another(db: Db) {
@@ -154,7 +154,7 @@ both! {
             assert_eq!(outcome.unwrap_err(), Denied::Invalid);
         }
         for token in [&setup, &tokens.access_token] {
-            assert!(is_refused(bed.auth.refresh(token).await));
+            assert!(is_refused(bed.auth.refresh(token, &Device::default()).await));
             assert!(matches!(bed.auth.logout_with(token).await, Err(Error::InvalidGrant)));
         }
         for token in [&tokens.refresh_token, &tokens.access_token] {

@@ -2,7 +2,7 @@ use cgcg_core::{Authenticator, Clock, Db, Denied, Principal, Span};
 use cgcg_testkit::both;
 
 use super::Bed;
-use crate::{Error, Sessions, Settings};
+use crate::{Device, Error, Sessions, Settings};
 
 both! {
     async fn nothing_of_a_session_works_after_its_logout(db: Db) {
@@ -13,7 +13,7 @@ both! {
         bed.auth.logout(&principal).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
         assert!(!bed.auth.still_valid(&principal).await);
-        assert!(matches!(bed.auth.refresh(&tokens.refresh_token).await, Err(Error::InvalidGrant)));
+        assert!(matches!(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await, Err(Error::InvalidGrant)));
         // Once more does no harm.
         bed.auth.logout_with(&tokens.refresh_token).await.unwrap();
         assert_eq!(bed.published.count("auth.session.revoked"), 1);
@@ -22,7 +22,7 @@ both! {
     async fn an_old_refresh_token_logs_out_as_well(db: Db) {
         let bed = Bed::new(db).await;
         let first = bed.person("ada@example.org").await;
-        let second = bed.auth.refresh(&first.refresh_token).await.unwrap();
+        let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.who(&second).await.unwrap();
         bed.auth.logout_with(&first.refresh_token).await.unwrap();
         assert_eq!(bed.who(&second).await.unwrap_err(), Denied::Invalid);
@@ -81,7 +81,7 @@ both! {
         bed.advance(10);
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Expired);
         // A clock set back must not bring the remembered answer back for longer than its age.
-        bed.auth.refresh(&tokens.refresh_token).await.unwrap();
+        bed.auth.refresh(&tokens.refresh_token, &Device::default()).await.unwrap();
     }
 
     async fn sessions_and_tokens_that_ended_long_ago_are_removed(db: Db) {
@@ -92,13 +92,13 @@ both! {
         bed.auth.logout_with(&ended.refresh_token).await.unwrap();
         assert_eq!(bed.auth.purge().await.unwrap(), 0);
         bed.advance(13 * 86_400);
-        let live = bed.auth.refresh(&live.refresh_token).await.unwrap();
+        let live = bed.auth.refresh(&live.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(bed.auth.purge().await.unwrap(), 1, "the set-up token");
         bed.advance(13 * 86_400);
-        let live = bed.auth.refresh(&live.refresh_token).await.unwrap();
+        let live = bed.auth.refresh(&live.refresh_token, &Device::default()).await.unwrap();
         bed.advance(5 * 86_400);
         assert_eq!(bed.auth.purge().await.unwrap(), 1, "the session");
-        bed.auth.refresh(&live.refresh_token).await.unwrap();
+        bed.auth.refresh(&live.refresh_token, &Device::default()).await.unwrap();
         assert!(bed.clock.now().micros() > 0);
     }
 
