@@ -6,6 +6,7 @@ use super::Service;
 use super::session::Started;
 use crate::password::{Lane, Policy};
 use crate::schemas::{Credentials, Device, Tokens};
+use crate::store::passwords::Known;
 use crate::store::subjects::Rights;
 use crate::{Error, store};
 
@@ -49,19 +50,13 @@ impl Service {
         self.opened()?;
         let password = Policy::admit(&credentials.password)
             .map_err(|invalid| Error::invalid("password", invalid))?;
-        let (account, hash) = match self.account_of(&credentials.login).await? {
-            Some((account, hash)) => (Some(account), hash),
-            None => (None, None),
-        };
-        let verdict = self
-            .0
-            .pool
-            .verify(&credentials.password, hash.as_deref())
-            .await?;
+        let found = self.account_of(&credentials.login).await?;
+        let hash = found.as_ref().map(|(_, known)| known.hash.as_str());
+        let verdict = self.0.pool.verify(&credentials.password, hash).await?;
         if verdict.unusable {
             error!("a stored password hash is of no known form, or costs too much");
         }
-        let (true, Some(account), Some(hash)) = (verdict.matches, account, hash) else {
+        let (true, Some((account, known))) = (verdict.matches, found) else {
             return Err(Error::InvalidCredentials);
         };
         if account.status != AccountStatus::Active {
@@ -73,30 +68,60 @@ impl Service {
         };
         let mut conn = self.0.db.begin().await?;
         let started = self
-            .start_proved(
-                &mut conn,
-                account.id,
-                &hash,
-                stronger.as_deref(),
-                limit,
-                device,
-            )
+            .start_proved(&mut conn, account.id, &known, limit, device)
             .await?;
+        if let Some(stronger) = stronger {
+            store::passwords::rehash(&mut conn, account.id, &known.hash, &stronger).await?;
+        }
         conn.commit().await?;
         self.sign(&started)
     }
 
-    /// The part of a login that writes: one short transaction.
+    /// Hashing took a while. What it proved still holds where the epoch does: every change raises it.
     async fn start_proved(
         &self,
         conn: &mut Conn,
         user: Id<User>,
-        hash: &str,
-        stronger: Option<&str>,
+        known: &Known,
         limit: Option<Vec<String>>,
         device: &Device,
     ) -> Result<Started, Error> {
-        // Hashing took a while: what it proved must still hold, and hold until the commit.
+        if let Some(rights) = known.rights() {
+            let limit = limit.clone();
+            let started = self.start_narrowed(conn, user, rights, limit, device).await;
+            if let Some(started) = started? {
+                return Ok(started);
+            }
+        }
+        let rights = self.admit_proved(conn, user, &known.hash).await?;
+        let started = self.start_narrowed(conn, user, rights, limit, device).await;
+        started?.ok_or(Error::InvalidCredentials)
+    }
+
+    async fn start_narrowed(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        rights: Rights,
+        limit: Option<Vec<String>>,
+        device: &Device,
+    ) -> Result<Option<Started>, Error> {
+        if let Some(limit) = &limit {
+            let limit: Grants = limit.iter().map(String::as_str).collect();
+            if rights.grants().narrow(&limit).iter().next().is_none() {
+                return Err(Error::InvalidScope);
+            }
+        }
+        self.start_in(conn, user, rights, limit, device).await
+    }
+
+    /// The rights of an account that changed while its password was hashed, or that was never seen here.
+    async fn admit_proved(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        hash: &str,
+    ) -> Result<Rights, Error> {
         let rights = self.admit(conn, user).await?;
         let account = self
             .0
@@ -107,24 +132,14 @@ impl Service {
         if account.status != AccountStatus::Active {
             return Err(Error::AccountDisabled);
         }
-        match store::passwords::find(conn, user).await? {
-            Some(now) if now == hash => {}
-            _ => return Err(Error::InvalidCredentials),
+        match store::passwords::known(conn, user).await? {
+            Some(known) if known.hash == hash => Ok(rights),
+            _ => Err(Error::InvalidCredentials),
         }
-        if let Some(stronger) = stronger {
-            store::passwords::rehash(conn, user, hash, stronger).await?;
-        }
-        if let Some(limit) = &limit {
-            let limit: Grants = limit.iter().map(String::as_str).collect();
-            if rights.grants().narrow(&limit).iter().next().is_none() {
-                return Err(Error::InvalidScope);
-            }
-        }
-        self.start_in(conn, user, rights, limit, device).await
     }
 
-    /// An account and the hash of its password. A text that is no login is an unknown name.
-    async fn account_of(&self, login: &str) -> Result<Option<(Account, Option<String>)>, Error> {
+    /// An account with a password, and what is known of it. A text that is no login is an unknown name.
+    async fn account_of(&self, login: &str) -> Result<Option<(Account, Known)>, Error> {
         let Ok(login) = login.parse::<Login>() else {
             return Ok(None);
         };
@@ -132,8 +147,8 @@ impl Service {
         let Some(account) = self.0.directory.find_by_login(&mut conn, &login).await? else {
             return Ok(None);
         };
-        let hash = store::passwords::find(&mut conn, account.id).await?;
-        Ok(Some((account, hash)))
+        let known = store::passwords::known(&mut conn, account.id).await?;
+        Ok(known.map(|known| (account, known)))
     }
 
     /// What the account may do, held until the transaction ends. An account that was made elsewhere gets its row and

@@ -117,7 +117,7 @@ impl Service {
         Ok(())
     }
 
-    /// Writes a new session into the caller's transaction.
+    /// Writes a new session into the caller's transaction; `None` where the account has other rights by now.
     pub(super) async fn start_in(
         &self,
         conn: &mut Conn,
@@ -125,12 +125,37 @@ impl Service {
         rights: Rights,
         scope_limit: Option<Vec<String>>,
         device: &Device,
-    ) -> Result<Started, Error> {
+    ) -> Result<Option<Started>, Error> {
         let now = self.now();
+        let session = self.new_session(user, scope_limit, now)?;
+        let origin = Origin {
+            methods: PASSWORD,
+            ip: device.ip.map(|ip| ip.to_string()),
+            user_agent: device.user_agent(),
+        };
+        if !store::sessions::insert(conn, &session, &origin, rights.epoch).await? {
+            return Ok(None);
+        }
+        let others = i64::from(self.0.settings.sessions.max_per_user) - 1;
+        let ended = store::sessions::revoke_surplus(conn, user, session.id, others, now).await?;
+        self.tell_ended(conn, user, &ended, "surplus").await?;
+        self.0
+            .publisher
+            .publish_in(conn, vec![message::session_created(user, session.id)])
+            .await?;
+        Ok(Some(Started { session, rights }))
+    }
+
+    fn new_session(
+        &self,
+        user: Id<User>,
+        scope_limit: Option<Vec<String>>,
+        now: Timestamp,
+    ) -> Result<SessionInDb, Error> {
         let expires_at = now + self.0.settings.sessions.absolute.get();
         let mut salt = vec![0; 16];
         rand::fill(&mut salt).map_err(|_| KeyError::Chance)?;
-        let session = SessionInDb {
+        Ok(SessionInDb {
             id: Id::new(now),
             user_id: user,
             r#gen: 0,
@@ -142,21 +167,7 @@ impl Service {
             logged_in_at: now,
             factors: 1,
             scope_limit: scope_limit.map(Json),
-        };
-        let origin = Origin {
-            methods: PASSWORD,
-            ip: device.ip.map(|ip| ip.to_string()),
-            user_agent: device.user_agent(),
-        };
-        store::sessions::insert(conn, &session, &origin).await?;
-        let others = i64::from(self.0.settings.sessions.max_per_user) - 1;
-        let ended = store::sessions::revoke_surplus(conn, user, session.id, others, now).await?;
-        self.tell_ended(conn, user, &ended, "surplus").await?;
-        self.0
-            .publisher
-            .publish_in(conn, vec![message::session_created(user, session.id)])
-            .await?;
-        Ok(Started { session, rights })
+        })
     }
 
     /// When a session ends that is used now. Never later than it would anyway.

@@ -61,7 +61,8 @@ impl Service {
         let rights = self.admit(&mut conn, account.id).await?;
         let started = self
             .start_in(&mut conn, account.id, rights, None, device)
-            .await?;
+            .await?
+            .ok_or(Error::SetupClosed)?;
         conn.commit().await?;
         Ok((account.into(), self.sign(&started)?))
     }

@@ -1,8 +1,34 @@
 use cgcg_core::{Conn, Id, Timestamp, User, on};
 
-pub(crate) async fn find(conn: &mut Conn, user: Id<User>) -> sqlx::Result<Option<String>> {
-    let sql = "select hash from auth_passwords where user_id = $1";
-    on!(conn, |c| sqlx::query_scalar(sql)
+use super::subjects::{Rights, rights_columns};
+
+/// What a login has to know of an account.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Known {
+    pub(crate) hash: String,
+    epoch: Option<i64>,
+    roles: Option<String>,
+    scopes: Option<String>,
+}
+
+impl Known {
+    /// `None` for an account that was never seen here.
+    pub(crate) fn rights(&self) -> Option<Rights> {
+        Some(Rights::new(
+            self.epoch?,
+            self.roles.clone(),
+            self.scopes.clone(),
+        ))
+    }
+}
+
+pub(crate) async fn known(conn: &mut Conn, user: Id<User>) -> sqlx::Result<Option<Known>> {
+    let sql = concat!(
+        "select p.hash, j.epoch, ",
+        rights_columns!(),
+        " from auth_passwords p left join auth_subjects j on j.id = p.user_id where p.user_id = $1"
+    );
+    on!(conn, |c| sqlx::query_as(sql)
         .bind(user)
         .fetch_optional(c)
         .await)

@@ -1,4 +1,4 @@
-use cgcg_core::{Conn, Id, Session, Timestamp, User, on};
+use cgcg_core::{Conn, Engine, Id, Session, Timestamp, User, on};
 use sqlx::types::Json;
 
 use super::subjects::rights_columns;
@@ -26,15 +26,28 @@ pub(crate) struct Origin<'a> {
     pub(crate) user_agent: Option<&'a str>,
 }
 
+macro_rules! insert {
+    () => {
+        "insert into auth_sessions (id, user_id, gen, salt, rotated_at, created_at, last_seen_at,
+           idle_expires_at, expires_at, logged_in_at, methods, factors, scope_limit, ip, user_agent)
+         select $1, id, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13
+           from auth_subjects where id = $2 and epoch = $14"
+    };
+}
+
+/// Writes a session of an account that still has this epoch, and holds the account until the transaction ends: a change
+/// that is under way must not miss the session that it has to end. `false` where the epoch is another.
 pub(crate) async fn insert(
     conn: &mut Conn,
     row: &SessionInDb,
     origin: &Origin<'_>,
-) -> sqlx::Result<()> {
-    let sql = "insert into auth_sessions (id, user_id, gen, salt, rotated_at, created_at, last_seen_at,
-                 idle_expires_at, expires_at, logged_in_at, methods, factors, scope_limit, ip, user_agent)
-               values ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    on!(conn, |c| {
+    epoch: i64,
+) -> sqlx::Result<bool> {
+    let sql = match conn.engine() {
+        Engine::Sqlite => insert!(),
+        Engine::Postgres => concat!(insert!(), " for no key update"),
+    };
+    let inserted = on!(conn, |c| {
         sqlx::query(sql)
             .bind(row.id)
             .bind(row.user_id)
@@ -49,10 +62,12 @@ pub(crate) async fn insert(
             .bind(row.scope_limit.as_ref())
             .bind(origin.ip.as_deref())
             .bind(origin.user_agent)
+            .bind(epoch)
             .execute(c)
-            .await?;
+            .await?
+            .rows_affected()
     });
-    Ok(())
+    Ok(inserted == 1)
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: Id<Session>) -> sqlx::Result<Option<SessionInDb>> {

@@ -22,6 +22,14 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
+    pub(crate) fn new(epoch: i64, roles: Option<String>, scopes: Option<String>) -> Self {
+        Self {
+            epoch,
+            roles,
+            scopes,
+        }
+    }
+
     pub(crate) fn roles(&self) -> Vec<String> {
         self.roles
             .iter()

@@ -8,7 +8,7 @@ use crate::{Device, Error, store};
 /// What is left of an account in our tables.
 async fn traces(bed: &Bed, id: cgcg_core::Id<cgcg_core::User>) -> bool {
     let mut conn = bed.db.read().await.unwrap();
-    let password = store::passwords::find(&mut conn, id).await.unwrap();
+    let password = store::passwords::known(&mut conn, id).await.unwrap();
     let rights = store::subjects::rights(&mut conn, id).await.unwrap();
     password.is_some() || rights.is_some()
 }

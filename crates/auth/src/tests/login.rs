@@ -2,7 +2,9 @@ use cgcg_core::{Db, Denied, Principal, Span};
 use cgcg_testkit::both;
 
 use super::{Bed, PASSWORD, new_account, secret};
-use crate::{Credentials, Device, Error, Registration, RegistrationPolicy, Sessions, Settings};
+use crate::{
+    Credentials, Device, Error, Registration, RegistrationPolicy, Sessions, Settings, store,
+};
 
 both! {
     async fn who_registers_logs_in_and_has_what_every_person_may_do(db: Db) {
@@ -132,9 +134,28 @@ both! {
         settings.passwords.argon2.passes = 3;
         let stronger = Bed::with(db, settings).await;
         stronger.log_in("ada@example.org").await;
-        let hash = crate::store::passwords::find(&mut bed.db.read().await.unwrap(), ada.id).await.unwrap().unwrap();
-        assert!(hash.contains("t=3"));
+        let hash = store::passwords::known(&mut bed.db.read().await.unwrap(), ada.id).await.unwrap().unwrap();
+        assert!(hash.hash.contains("t=3"));
         stronger.log_in("ada@example.org").await;
+    }
+
+    async fn a_password_that_changes_while_it_is_hashed_opens_nothing(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let mut change = bed.db.begin().await.unwrap();
+        let known = store::passwords::known(&mut change, ada.id).await.unwrap().unwrap();
+        store::subjects::raise_epoch(&mut change, ada.id).await.unwrap();
+        store::passwords::rehash(&mut change, ada.id, &known.hash, "another").await.unwrap();
+
+        let node = bed.auth.clone();
+        let credentials = Credentials { login: "ada@example.org".to_owned(), password: secret(PASSWORD) };
+        let login = tokio::spawn(async move { node.login(&credentials, &Device::default()).await });
+        // As long as a few hashes: the login waits for the row by then.
+        for _ in 0..4 {
+            assert!(bed.try_log_in("nobody@example.org", "x").await.is_err());
+        }
+        change.commit().await.unwrap();
+        assert!(matches!(login.await.unwrap(), Err(Error::InvalidCredentials)));
     }
 }
 
