@@ -89,13 +89,31 @@ fn a_body_that_never_ends_does_not_keep_its_connection() {
 #[test]
 fn a_head_that_never_ends_is_not_waited_for() {
     let server = sqlite().with("CGCG_HTTP__HEADER_WAIT", "1s").start();
-    let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream
-        .write_all(b"GET /health/live HTTP/1.1\r\nhost: cgcg\r\nx-slow: ")
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let answer = server.exchange(b"GET /health/live HTTP/1.1\r\nhost: cgcg\r\nx-slow: ");
+    answer.is_problem(408, "request_timeout");
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(answer.header("x-request-id").is_some(), "{answer:?}");
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[test]
+fn what_is_no_request_gets_a_problem_too() {
+    let server = sqlite().start();
+    let long = format!("GET / HTTP/1.1\r\nx-long: {}\r\n\r\n", "a".repeat(1 << 20));
+    let table: [(&[u8], u16, &str); 4] = [
+        (b"hello\r\n\r\n", 400, "request_invalid"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "request_invalid"),
+        (
+            b"GET /\0 HTTP/1.1\r\nhost: a\r\n\r\n",
+            400,
+            "request_invalid",
+        ),
+        (long.as_bytes(), 431, "headers_too_large"),
+    ];
+    for (head, status, code) in table {
+        server.exchange(head).is_problem(status, code);
+    }
+    server.get("/health/live").is(200);
 }
 
 #[test]

@@ -4,18 +4,13 @@ use crate::console::say;
 use crate::settings::Settings;
 
 /// The first lines, for programs as well.
-pub(crate) fn listening(addresses: &[SocketAddr]) {
-    for address in addresses {
-        say(format!("listening on http://{address}"));
-    }
+pub(crate) fn listening(address: SocketAddr) {
+    say(format!("listening on http://{address}"));
 }
 
 /// What a person who just started the server wants to know.
-pub(crate) fn greet(settings: &Settings, addresses: &[SocketAddr], setup: Option<&str>) {
-    let Some(address) = addresses.first() else {
-        return;
-    };
-    let base = base(settings, *address);
+pub(crate) fn greet(settings: &Settings, address: SocketAddr, setup: Option<&str>) {
+    let base = base(settings, address);
     if cfg!(feature = "docs") {
         say(format!("  API docs      {base}/docs"));
     }

@@ -3,6 +3,7 @@
 mod bearer;
 mod caller;
 mod client;
+mod connection;
 #[cfg(feature = "docs")]
 mod docs;
 mod etag;
@@ -20,6 +21,7 @@ mod unread;
 
 pub use caller::{Caller, MaybeCaller, RequireFresh, RequireScope};
 pub use client::{Proxies, client_ip};
+pub use connection::Connection;
 #[cfg(feature = "docs")]
 pub use docs::docs;
 pub use etag::{IfMatch, etag};

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use cgcg_core::Principal;
 
 use crate::request_id::RequestId;
@@ -39,6 +39,14 @@ pub(crate) fn request<B>(
         "status" => status.to_string(),
     )
     .record(took);
+}
+
+/// The same for what was refused before it was a request.
+pub(crate) fn refused(status: StatusCode, id: &RequestId) {
+    let status = status.as_u16();
+    tracing::info!(http.status = status, request.id = id.as_str(), "no request");
+    let status = status.to_string();
+    metrics::counter!("cgcg_http_refused_heads_total", "status" => status).increment(1);
 }
 
 /// Methods are open-ended, and each new label costs memory.

@@ -131,7 +131,7 @@ fn throttled(wait: Duration, id: &RequestId, request: ServiceRequest) -> Service
 }
 
 /// What a browser must not do with an answer. A route that needs more says so itself.
-const SECURITY: [(HeaderName, HeaderValue); 6] = [
+pub(crate) const SECURITY: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (
         header::CONTENT_SECURITY_POLICY,

@@ -155,6 +155,11 @@ impl Problem {
             .json(self.body(request_id))
     }
 
+    /// Its body, as bytes.
+    pub(crate) fn json(&self, request_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&self.body(Some(request_id))).unwrap_or_default()
+    }
+
     fn body<'a>(&'a self, request_id: Option<&'a str>) -> ProblemBody<'a> {
         let inner = &self.0;
         ProblemBody {

@@ -24,6 +24,10 @@ impl RequestId {
         if let Some(inbound) = request.headers().get(REQUEST_ID).filter(fit) {
             return Self(inbound.clone());
         }
+        Self::fresh(now)
+    }
+
+    pub(crate) fn fresh(now: Timestamp) -> Self {
         let fresh = Id::<Request>::new(now).uuid();
         let mut text = [0; 32];
         let text = fresh.simple().encode_lower(&mut text);

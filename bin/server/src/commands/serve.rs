@@ -60,15 +60,11 @@ pub(crate) async fn run(
             #[cfg(feature = "metrics")]
             metrics,
         };
-        let (server, addresses) = http::serve(site, &settings)?;
+        let (server, address) = http::serve(site, &settings)?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
-        greeting::listening(&addresses);
-        greeting::greet(
-            &settings,
-            &addresses,
-            setup_token(&assembly).await?.as_deref(),
-        );
+        greeting::listening(address);
+        greeting::greet(&settings, address, setup_token(&assembly).await?.as_deref());
         signals.recv().await;
         tracing::info!(
             grace_s = settings.http.grace.get().as_secs(),
