@@ -102,7 +102,11 @@ fn what_is_no_request_gets_a_problem_too() {
     let long = format!("GET / HTTP/1.1\r\nx-long: {}\r\n\r\n", "a".repeat(1 << 20));
     let table: [(&[u8], u16, &str); 4] = [
         (b"hello\r\n\r\n", 400, "request_invalid"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "request_invalid"),
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+            400,
+            "request_invalid",
+        ),
         (
             b"GET /\0 HTTP/1.1\r\nhost: a\r\n\r\n",
             400,

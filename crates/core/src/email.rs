@@ -9,7 +9,7 @@ use crate::Invalid;
 ///
 /// It keeps the spelling of the local part, which is what mail goes to. Two addresses are the same where their
 /// [`Email::canonical`] forms are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
 impl Email {
@@ -72,7 +72,7 @@ fn is_atom(byte: u8) -> bool {
 }
 
 /// A name to log in with: `[a-z0-9][a-z0-9_.-]{2,31}`. It has no `@`, so it never equals an e-mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {

@@ -40,7 +40,7 @@ impl<T> Page<T> {
 }
 
 /// Which page a caller wants.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// At most so many.
     pub limit: Limit,
@@ -49,7 +49,7 @@ pub struct PageRequest {
 }
 
 /// How many items a page holds at most: 1 to 200, by default 50.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limit(u8);
 
 impl Limit {
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// A place in a list ordered by time and id. Opaque to clients: base64url of a version and both parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// First key of the order.
     pub at: Timestamp,

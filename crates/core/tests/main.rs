@@ -18,6 +18,8 @@ mod migrations;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod single_flight;
+#[cfg(test)]
 mod static_tokens;
 #[cfg(test)]
 mod support;

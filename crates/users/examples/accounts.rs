@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("created {}", users.create(&by, new).await?.id);
     }
     let page = users
-        .list(&UserFilter::default(), PageRequest::default())
+        .list(UserFilter::default(), PageRequest::default())
         .await?;
     for user in &page.items {
         println!(

@@ -167,7 +167,7 @@ impl Me {
 }
 
 /// Which accounts a list holds. All that is given must fit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct UserFilter {
     /// This address, in whatever spelling.
     pub email: Option<Email>,
@@ -182,7 +182,7 @@ pub struct UserFilter {
 }
 
 /// The order of a list by time of creation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
 pub enum Order {

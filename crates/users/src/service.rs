@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cgcg_core::{
     AccountChange, AccountObserver, AccountStatus, Clock, Coalescer, Conn, Db, NewAccount, Page,
-    PageRequest, Principal, Proof, Publisher,
+    PageRequest, Principal, Proof, Publisher, SingleFlight,
 };
 
 use crate::schemas::UserInDb;
@@ -29,6 +29,7 @@ struct Inner {
     publisher: Arc<dyn Publisher>,
     /// By id, for whoever asks outside of a transaction.
     rows: Coalescer<UserId, UserInDb>,
+    lists: SingleFlight<(UserFilter, PageRequest), Arc<Page<User>>>,
 }
 
 impl Service {
@@ -43,13 +44,22 @@ impl Service {
         observers: Vec<Arc<dyn AccountObserver>>,
         publisher: Arc<dyn Publisher>,
     ) -> Self {
-        let reader = db.clone();
+        let (reader, lister) = (db.clone(), db.clone());
+        let lists = SingleFlight::new(move |(filter, page): (UserFilter, PageRequest)| {
+            let db = lister.clone();
+            Box::pin(async move {
+                let rows = list::rows(&mut db.read().await?, &filter, page).await?;
+                let page = Page::of(rows, page.limit, UserInDb::cursor);
+                Ok(Arc::new(page.map(User::from)))
+            })
+        });
         let rows = Coalescer::new(move |ids| {
             let db = reader.clone();
             Box::pin(async move { store::find_each(&mut db.read().await?, &ids).await })
         });
         Self(Arc::new(Inner {
             rows,
+            lists,
             db,
             clock,
             settings,
@@ -72,10 +82,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn list(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, Error> {
-        let mut conn = self.0.db.read().await?;
-        let rows = list::rows(&mut conn, filter, page).await?;
-        Ok(Page::of(rows, page.limit, UserInDb::cursor).map(User::from))
+    pub async fn list(
+        &self,
+        filter: UserFilter,
+        page: PageRequest,
+    ) -> Result<Arc<Page<User>>, Error> {
+        Ok(self.0.lists.get((filter, page)).await?)
     }
 
     /// Stores an active account with an e-mail that nobody has verified yet, and no credentials: those are auth's.

@@ -53,7 +53,7 @@ pub(super) async fn list_users(
     users: Data<Service>,
     _caller: RequireScope<Read>,
     Query(query): Query<UserQuery>,
-) -> Result<Json<Page<User>>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let UserQuery {
         email,
         username,
@@ -70,9 +70,8 @@ pub(super) async fn list_users(
         q,
         order,
     };
-    Ok(Json(
-        users.list(&filter, PageRequest { limit, cursor }).await?,
-    ))
+    let page = users.list(filter, PageRequest { limit, cursor }).await?;
+    Ok(HttpResponse::Ok().json(&*page))
 }
 
 /// Create an account. It has no password yet.

@@ -31,7 +31,7 @@ impl FromStr for Locale {
 }
 
 /// How an e-mail or a user name begins, upper and lower case alike: at most 254 bytes. Empty begins all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NamePrefix(String);
 
 impl FromStr for NamePrefix {

@@ -139,9 +139,12 @@ async fn emails(
         limit: Limit::new(limit).unwrap(),
         cursor,
     };
-    let page = bed.users.list(filter, page).await.unwrap();
+    let page = bed.users.list(filter.clone(), page).await.unwrap();
     (
-        page.items.into_iter().map(|user| user.base.email).collect(),
+        page.items
+            .iter()
+            .map(|user| user.base.email.clone())
+            .collect(),
         page.next_cursor,
     )
 }
