@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokens.refresh_expires_in
     );
 
-    auth.logout(&ada).await?;
+    auth.logout(&ada, &Device::default()).await?;
     println!(
         "logged out; refresh: {}",
         outcome(

@@ -23,13 +23,17 @@ create table auth_api_keys (
 ) strict;
 create index auth_api_keys_owner on auth_api_keys (owner_id, id);
 
+-- Counters of failures and of mails. A key is a MAC: no name and no address stands here.
 create table auth_throttle (
     key           blob not null primary key,
+    kind          text not null check (kind in ('account', 'known', 'mail')),
+    owner         blob,
     failures      integer not null,
     last_at       integer not null,
     blocked_until integer not null
 ) strict;
 create index auth_throttle_last on auth_throttle (last_at);
+create index auth_throttle_owner on auth_throttle (owner) where owner is not null;
 
 create table auth_outbox (
     id          blob not null primary key,
@@ -53,11 +57,13 @@ create table auth_audit (
     session_id blob,
     ip         text,
     user_agent text,
+    count      integer not null,
     request_id text,
     detail     text not null
 ) strict;
 create index auth_audit_subject on auth_audit (subject_id, id);
 create index auth_audit_actor on auth_audit (actor_id, id);
+create index auth_audit_action on auth_audit (action, id);
 
 -- Answers of registrations that carried an `Idempotency-Key`; the body is kept as a MAC only.
 create table auth_idempotency (

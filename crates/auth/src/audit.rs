@@ -1,7 +1,7 @@
 //! One line of the audit: who did what to whom, from where. It holds ids and words, never a secret, a name or an address
 //! of somebody.
 
-use cgcg_core::{Id, Principal, Proof, Session};
+use cgcg_core::{Id, Principal, Proof, Session, User};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -48,6 +48,12 @@ impl Entry {
         if let Proof::Session(session) = principal.proof {
             self.session.get_or_insert(session);
         }
+        self
+    }
+
+    /// Who acted, where there is no principal yet: at a login, at a refresh.
+    pub(crate) fn by_user(mut self, user: Id<User>) -> Self {
+        self.actor = Some(user.uuid());
         self
     }
 

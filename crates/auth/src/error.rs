@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cgcg_core::{DirectoryError, Invalid, KeyError, SeamError};
 
 use crate::keyring::RingError;
@@ -53,6 +55,24 @@ pub enum Error {
     /// Nobody gives away a right that they lack.
     #[error("you cannot grant what you do not have")]
     ScopeNotHeld,
+    /// It lacks a scope.
+    #[error("it lacks the scope {0}")]
+    MissingScope(&'static str),
+    /// The account may do more than the caller.
+    #[error("this account may do more than you")]
+    TargetOutranksCaller,
+    /// No such account.
+    #[error("no such account")]
+    UserNotFound,
+    /// No such session, or that of somebody else, or it has ended.
+    #[error("no such session")]
+    SessionNotFound,
+    /// Too many tries, by this address or at this account. Nothing was done.
+    #[error("too many tries; wait before the next one")]
+    Throttled {
+        /// So long.
+        retry_after: Duration,
+    },
     /// Too many hashes wait. Nothing was done: try again in a second.
     #[error("too many logins at once; try again")]
     Overloaded,

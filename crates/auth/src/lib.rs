@@ -13,11 +13,15 @@ mod refresh;
 mod router;
 
 mod schemas;
+#[cfg(feature = "router")]
+mod scopes;
+mod seen;
 mod service;
 mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
+mod throttle;
 pub mod token;
 mod worker;
 
@@ -26,12 +30,15 @@ use cgcg_core::{Migrations, Step};
 pub use error::Error;
 pub use message::TOPICS;
 pub use schemas::{
-    AccountCreate, AdminCreate, Credentials, Device, Registered, SetupCreate, Tokens,
+    AccountCreate, AdminCreate, AuditAction, AuditEntry, AuditFilter, Credentials, Device,
+    Registered, SessionInfo, SessionUpdate, SetupCreate, Tokens,
 };
 pub use service::{Host, Service};
 pub use settings::{
-    Passwords, Registration, RegistrationPolicy, Roles, Sessions, Settings, Tokens as TokenSettings,
+    Audit as AuditSettings, LostResponse, Passwords, Registration, RegistrationPolicy, Roles,
+    Sessions, Settings, Tokens as TokenSettings,
 };
+pub use throttle::ThrottleSettings;
 
 /// The tables of this feature. Core's own must be there too: the instance has its name in them.
 pub static MIGRATIONS: Migrations = Migrations {

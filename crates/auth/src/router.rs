@@ -1,3 +1,5 @@
+mod administration;
+mod devices;
 mod jwks;
 mod login;
 mod page;
@@ -8,11 +10,11 @@ mod token;
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 use actix_web::web::{Data, ServiceConfig, resource, scope};
-use cgcg_core::{BoxFuture, Health, Migrations, TopicSpec, Worker};
+use cgcg_core::{BoxFuture, Health, Migrations, ScopeInfo, TopicSpec, Worker};
 use cgcg_web::{BodyLimit, Module, client_ip, request_id};
 use utoipa::OpenApi;
 
-use crate::{Device, MIGRATIONS, Service, TOPICS};
+use crate::{Device, MIGRATIONS, Service, TOPICS, scopes};
 
 /// No request of this feature is longer; what is read before a password is checked should be short.
 const BODY: BodyLimit = BodyLimit(16 * 1_024);
@@ -39,7 +41,23 @@ impl Module for Service {
             .service(resource("/refresh").post(login::refresh_session))
             .service(resource("/token").post(token::create_token))
             .service(resource("/logout").post(sessions::end_session))
-            .service(resource("/sessions").delete(sessions::end_sessions))
+            .service(
+                resource("/sessions")
+                    .get(devices::list_sessions)
+                    .delete(sessions::end_sessions),
+            )
+            .service(resource("/sessions/current").get(devices::get_current_session))
+            .service(
+                resource("/sessions/{id}")
+                    .patch(devices::update_session)
+                    .delete(devices::delete_session),
+            )
+            .service(
+                resource("/users/{id}/sessions")
+                    .get(administration::list_user_sessions)
+                    .delete(administration::end_user_sessions),
+            )
+            .service(resource("/audit").get(administration::list_audit))
             .service(resource("/setup").post(login::setup_admin))
             .service(resource("/pages/setup").get(page::get_setup_page));
         cfg.service(auth);
@@ -52,6 +70,10 @@ impl Module for Service {
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
         Document::openapi()
+    }
+
+    fn scopes(&self) -> &'static [ScopeInfo] {
+        scopes::ALL
     }
 
     fn topics(&self) -> &'static [TopicSpec] {
@@ -82,6 +104,13 @@ impl Module for Service {
         token::create_token,
         sessions::end_session,
         sessions::end_sessions,
+        devices::list_sessions,
+        devices::get_current_session,
+        devices::update_session,
+        devices::delete_session,
+        administration::list_user_sessions,
+        administration::end_user_sessions,
+        administration::list_audit,
         page::get_setup_page,
         jwks::get_jwks,
     ),

@@ -1,9 +1,17 @@
+mod audit;
+mod session;
+
 use std::net::IpAddr;
 
 use cgcg_core::{Account, AccountStatus, Email, Id, Secret, Session, Timestamp, User, Username};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::store::sessions::ScopeLimit;
+
+pub(crate) use audit::AuditInDb;
+pub use audit::{AuditAction, AuditEntry, AuditFilter};
+pub(crate) use session::SessionRow;
+pub use session::{SessionInfo, SessionUpdate};
 
 /// Who logs in.
 #[derive(Debug, Clone, Deserialize)]

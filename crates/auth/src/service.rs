@@ -8,17 +8,21 @@ mod open;
 mod refresh;
 mod register;
 mod session;
+mod session_list;
 mod setup;
+mod throttle;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cgcg_core::{Clock, Db, FeatureKeys, Publisher, Timestamp, UserDirectory};
+use cgcg_core::{Clock, Db, FeatureKeys, Id, Publisher, Session, Timestamp, UserDirectory};
 use serde_json::Value;
 
 use crate::cache::Cache;
 use crate::keyring::KeyRing;
 use crate::password::{Policy, Pool};
+use crate::seen::Seen;
+use crate::throttle::Addresses;
 use crate::token::{Issuer, Verifier};
 use crate::{Error, Settings};
 
@@ -48,6 +52,8 @@ struct Inner {
     policy: Policy,
     pool: Pool,
     cache: Cache,
+    addresses: Addresses,
+    seen: Seen,
     opened: RwLock<Option<Arc<Opened>>>,
 }
 
@@ -56,6 +62,7 @@ struct Keys {
     refresh: FeatureKeys,
     one_time: FeatureKeys,
     seal: FeatureKeys,
+    throttle: FeatureKeys,
 }
 
 /// What is known only once the database was read.
@@ -91,6 +98,7 @@ impl Service {
             refresh: keys.derive("refresh")?,
             one_time: keys.derive("one-time")?,
             seal: keys.derive("sealing")?,
+            throttle: keys.derive("throttle")?,
         };
         Ok(Self(Arc::new(Inner {
             policy: Policy {
@@ -102,6 +110,8 @@ impl Service {
                 clock.clone(),
             ),
             cache: Cache::new(),
+            addresses: Addresses::new(&settings.throttle, &clock),
+            seen: Seen::default(),
             opened: RwLock::new(None),
             db,
             clock,
@@ -137,6 +147,10 @@ impl Service {
 
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    pub(crate) fn take_seen(&self) -> Vec<(Id<Session>, Timestamp)> {
+        self.0.seen.take()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

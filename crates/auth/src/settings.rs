@@ -2,6 +2,7 @@ use cgcg_core::Span;
 use serde::Deserialize;
 
 use crate::password::{Argon2Settings, Policy, PoolSettings};
+use crate::throttle::ThrottleSettings;
 
 /// How accounts are opened, and how long proofs last.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -17,6 +18,10 @@ pub struct Settings {
     pub passwords: Passwords,
     /// What new accounts may do.
     pub roles: Roles,
+    /// How often somebody may try.
+    pub throttle: ThrottleSettings,
+    /// What is kept of who did what.
+    pub audit: Audit,
 }
 
 /// Who may open an account.
@@ -78,6 +83,9 @@ pub struct Sessions {
     /// So long after a refresh, the old refresh token gets the same answer again: for lost answers and parallel tabs.
     /// 0 s to 300 s. Used later, it ends the session.
     pub grace: Span,
+    /// `"grace"`: as `grace` says. `"until_next"`: the old refresh token is good until the new one was used, however
+    /// long that takes; for clients that lose answers and come back late.
+    pub lost_response: LostResponse,
     /// How old the known state of a session may be when an access token is checked; other nodes see a revoke that
     /// late. `"0s"` reads each time. At most 5 min.
     pub check: Span,
@@ -91,10 +99,22 @@ impl Default for Sessions {
             idle: Span::days(14),
             absolute: Span::days(90),
             grace: Span::seconds(10),
+            lost_response: LostResponse::Grace,
             check: Span::seconds(5),
             max_per_user: 50,
         }
     }
+}
+
+/// How long a refresh whose answer was lost can be repeated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostResponse {
+    /// For `sessions.grace`.
+    #[default]
+    Grace,
+    /// Until its successor was used.
+    UntilNext,
 }
 
 /// What a password must be, and what hashing it may cost.
@@ -131,6 +151,22 @@ impl Default for Roles {
     fn default() -> Self {
         Self {
             default: vec!["user".to_owned()],
+        }
+    }
+}
+
+/// What is kept of who did what.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Lines older than that are removed. 1 d to 3650 d.
+    pub keep: Span,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            keep: Span::days(365),
         }
     }
 }
@@ -176,6 +212,11 @@ impl Settings {
                 "expected 1 to 1000",
             ),
             (
+                "audit.keep",
+                (Span::days(1)..=Span::days(3_650)).contains(&self.audit.keep),
+                "expected 1d to 3650d",
+            ),
+            (
                 "roles.default",
                 !self.roles.default.iter().any(|role| role == "admin"),
                 "a new account is never an administrator",
@@ -183,6 +224,7 @@ impl Settings {
         ];
         let wrong = checks.into_iter().filter(|(_, fits, _)| !fits);
         let mut wrong: Vec<_> = wrong.map(|(key, _, mend)| (key, mend.to_owned())).collect();
+        wrong.extend(self.throttle.validate());
         let passwords = &self.passwords;
         let nested = Policy { min: passwords.min }.validate().into_iter();
         let nested = nested

@@ -1,6 +1,7 @@
 //! Every SQL statement of this feature. A service opens and commits; nothing here does.
 
 pub(crate) mod audit;
+pub(crate) mod idempotency;
 pub(crate) mod keys;
 pub(crate) mod one_time;
 pub(crate) mod outbox;
@@ -8,3 +9,4 @@ pub(crate) mod passwords;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod subjects;
+pub(crate) mod throttle;

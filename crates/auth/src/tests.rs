@@ -1,4 +1,6 @@
 mod account;
+mod audit;
+mod devices;
 mod login;
 mod refresh;
 #[cfg(feature = "router")]
@@ -6,6 +8,7 @@ mod router;
 mod session;
 mod setup;
 mod start;
+mod throttle;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -155,6 +158,25 @@ impl Bed {
             .unwrap()
     }
 
+    /// From an address.
+    async fn log_in_from(&self, ip: &str, login: &str, password: &str) -> Result<Tokens, Error> {
+        let credentials = Credentials {
+            login: login.to_owned(),
+            password: secret(password),
+        };
+        self.auth.login(&credentials, &from(ip)).await
+    }
+
+    /// The templates in the outbox, oldest first.
+    async fn waiting_mail(&self) -> Vec<String> {
+        let mut conn = self.db.read().await.unwrap();
+        let sql = "select template from auth_outbox order by id";
+        cgcg_core::on!(&mut conn, |c| sqlx::query_scalar(sql)
+            .fetch_all(c)
+            .await
+            .unwrap())
+    }
+
     fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
@@ -166,6 +188,14 @@ fn new_account(email: &str) -> AccountCreate {
         password: secret(PASSWORD),
         display_name: None,
         username: None,
+    }
+}
+
+fn from(ip: &str) -> Device {
+    Device {
+        ip: Some(ip.parse().unwrap()),
+        user_agent: Some("a browser".to_owned()),
+        request_id: Some("request-1".to_owned()),
     }
 }
 

@@ -1,29 +1,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cgcg_core::{BoxError, Conn, Runs, Worker};
+use cgcg_core::{BoxError, Conn, Runs, Timestamp, Worker};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::throttle::Now;
 use crate::{Error, Service, store};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long another node may sign with a key that this one does not know.
 const RELOAD: Duration = Duration::from_secs(60);
+/// How exact `last_seen_at` is.
+const SEEN: Duration = Duration::from_secs(60);
+/// Sessions in one transaction.
+const SEEN_BATCH: usize = 200;
 /// Rows in one transaction: others wait for the writer meanwhile.
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Background work: `auth.keys` takes over what other nodes did to the keys, `auth.purge` removes sessions 30
-    /// days and one-time tokens 7 days after their end.
+    /// Background work: `auth.keys` takes over what other nodes did to the keys, `auth.seen` writes when sessions were
+    /// used, `auth.purge` removes what nobody needs any more: sessions 30 days and one-time tokens 7 days after their
+    /// end, failures a day later, the audit after `audit.keep`.
     pub fn workers(&self) -> Vec<Worker> {
-        let (reload, purge) = (self.clone(), self.clone());
+        let (reload, seen, purge) = (self.clone(), self.clone(), self.clone());
         vec![
             Worker {
                 name: "auth.keys",
                 runs: Runs::Everywhere,
                 start: Arc::new(move |cancel| Box::pin(reload.clone().reload_until(cancel))),
+            },
+            Worker {
+                name: "auth.seen",
+                runs: Runs::Everywhere,
+                start: Arc::new(move |cancel| Box::pin(seen.clone().write_seen_until(cancel))),
             },
             Worker {
                 name: "auth.purge",
@@ -43,11 +54,34 @@ impl Service {
         Ok(())
     }
 
+    async fn write_seen_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
+        while self.pause(SEEN, &cancel).await {
+            if let Err(error) = self.write_seen().await {
+                warn!(%error, "cannot write when sessions were used");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes when sessions were used since the last time.
+    pub(crate) async fn write_seen(&self) -> Result<(), Error> {
+        for some in self.take_seen().chunks(SEEN_BATCH) {
+            let mut conn = self.db().begin().await?;
+            for (session, at) in some {
+                store::sessions::see(&mut conn, *session, *at).await?;
+            }
+            conn.commit().await?;
+        }
+        Ok(())
+    }
+
     async fn purge_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
         while self.pause(HOUR, &cancel).await {
             match self.purge().await {
-                Ok(rows) => debug!(rows, "ended sessions and one-time tokens removed"),
-                Err(error) => warn!(%error, "cannot remove ended sessions; next try in an hour"),
+                Ok(rows) => debug!(rows, "what nobody needs any more is removed"),
+                Err(error) => {
+                    warn!(%error, "cannot remove what nobody needs any more; next try in an hour")
+                }
             }
         }
         Ok(())
@@ -64,9 +98,10 @@ impl Service {
     /// Removes what nobody needs any more; answers how many rows that were.
     pub(crate) async fn purge(&self) -> Result<u64, Error> {
         let (now, mut removed) = (self.now(), 0);
+        let keep = self.settings().audit.keep.get();
         loop {
             let mut conn = self.db().begin().await?;
-            let rows = purge_batch(&mut conn, now).await?;
+            let rows = purge_batch(&mut conn, now, now - keep).await?;
             conn.commit().await?;
             removed += rows;
             if rows == 0 {
@@ -76,8 +111,11 @@ impl Service {
     }
 }
 
-async fn purge_batch(conn: &mut Conn, now: cgcg_core::Timestamp) -> sqlx::Result<u64> {
+async fn purge_batch(conn: &mut Conn, now: Timestamp, oldest: Timestamp) -> sqlx::Result<u64> {
     let sessions = store::sessions::purge(conn, now - 30 * DAY, BATCH).await?;
     let tokens = store::one_time::purge(conn, now - 7 * DAY, BATCH).await?;
-    Ok(sessions + tokens)
+    let counters = store::throttle::purge(conn, Now::new(now), BATCH).await?;
+    let lines = store::audit::purge(conn, oldest, BATCH).await?;
+    let answers = store::idempotency::purge(conn, now - DAY, BATCH).await?;
+    Ok(sessions + tokens + counters + lines + answers)
 }

@@ -28,6 +28,7 @@ pub(super) struct RefreshCreate {
         (status = 403, description = "`registration_closed`, `invite_required`, `email_domain_refused`"),
         (status = 409, description = "`email_taken`, `username_taken`"),
         (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`, `username_invalid`"),
+        (status = 429, description = "`throttled`: too many registrations from this address; see `Retry-After`."),
     ),
     security(())
 )]
@@ -51,6 +52,7 @@ pub(super) async fn register_user(
         (status = 401, description = "`invalid_credentials`"),
         (status = 403, description = "`account_disabled`"),
         (status = 422, description = "`password_too_long`"),
+        (status = 429, description = "`throttled`: too many tries from this address or at this account; see `Retry-After`."),
     ),
     security(())
 )]
@@ -71,7 +73,11 @@ pub(super) async fn create_session(
     path = "/api/v1/auth/refresh",
     tag = "auth",
     request_body = RefreshCreate,
-    responses((status = 200, body = Tokens), (status = 401, description = "`invalid_grant`")),
+    responses(
+        (status = 200, body = Tokens),
+        (status = 401, description = "`invalid_grant`"),
+        (status = 429, description = "`throttled`: too many refreshes from this address; see `Retry-After`."),
+    ),
     security(())
 )]
 pub(super) async fn refresh_session(

@@ -24,6 +24,14 @@ impl From<Error> for Problem {
             Error::UsernameTaken => Self::conflict("username_taken", detail),
             Error::Invalid { field, invalid } => Self::invalid(field, &invalid),
             Error::SetupClosed => Self::not_found("setup_closed", detail),
+            Error::MissingScope(scope) => Denied::MissingScope(scope).into(),
+            Error::TargetOutranksCaller => Self::forbidden("target_outranks_caller", detail),
+            Error::UserNotFound => Self::not_found("user_not_found", detail),
+            Error::SessionNotFound => Self::not_found("session_not_found", detail),
+            Error::Throttled { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)
+                    .retry_after(retry_after)
+            }
             Error::NotAPerson => Denied::NotAPerson.into(),
             Error::NotOpen => Denied::Unavailable.into(),
             Error::Overloaded => {

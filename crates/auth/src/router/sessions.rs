@@ -7,6 +7,7 @@ use cgcg_web::{Caller, Json, Problem, Query, read_body};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
+use super::device;
 use super::login::RefreshCreate;
 use crate::Service;
 
@@ -50,11 +51,13 @@ async fn json(request: &HttpRequest, body: Bytes) -> Result<RefreshCreate, Probl
 )]
 pub(super) async fn end_session(
     auth: Data<Service>,
+    request: HttpRequest,
     proof: Proof,
 ) -> Result<HttpResponse, Problem> {
+    let device = device(&request);
     match proof {
-        Proof::Bearer(caller) => auth.logout(&caller).await?,
-        Proof::Refresh(token) => auth.logout_with(&token).await?,
+        Proof::Bearer(caller) => auth.logout(&caller, &device).await?,
+        Proof::Refresh(token) => auth.logout_with(&token, &device).await?,
     }
     Ok(HttpResponse::NoContent().finish())
 }
@@ -81,17 +84,22 @@ enum Keep {
     path = "/api/v1/auth/sessions",
     tag = "auth",
     params(EndQuery),
-    responses((status = 204, description = "Ended.")),
+    responses(
+        (status = 204, description = "Ended."),
+        (status = 403, description = "`person_required`"),
+    ),
     security(("oauth2" = []))
 )]
 pub(super) async fn end_sessions(
     auth: Data<Service>,
+    request: HttpRequest,
     caller: Caller,
     query: Query<EndQuery>,
 ) -> Result<HttpResponse, Problem> {
+    let device = device(&request);
     match query.0.keep {
-        Some(Keep::Current) => auth.end_other_sessions(&caller).await?,
-        None => auth.end_sessions(&caller).await?,
+        Some(Keep::Current) => auth.end_other_sessions(&caller, &device).await?,
+        None => auth.end_sessions(&caller, &device).await?,
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -48,6 +48,8 @@ pub(super) struct TokenForm {
         (status = 200, body = Tokens),
         (status = 400, description = "`invalid_request`, `invalid_grant`, `invalid_scope`, `unsupported_grant_type`",
             content_type = "application/json", body = Object),
+        (status = 429, description = "`throttled`, as `temporarily_unavailable`; see `Retry-After`.",
+            content_type = "application/json", body = Object),
     ),
     security(())
 )]
@@ -204,7 +206,9 @@ impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let status = problem.status_code();
         let error = match status {
-            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                "temporarily_unavailable"
+            }
             status if status.is_client_error() => "invalid_request",
             _ => "server_error",
         };

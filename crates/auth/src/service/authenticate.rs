@@ -75,6 +75,7 @@ impl Service {
             return Err(refused("session", Denied::Invalid));
         };
         self.stands(&claims, &standing, &account)?;
+        self.0.seen.note(standing.session.id, self.now());
         let principal = Arc::new(self.principal(&standing));
         let fresh_until = read_at + self.0.settings.sessions.check.get();
         let exp = cgcg_core::Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));

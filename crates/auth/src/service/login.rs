@@ -4,10 +4,12 @@ use tracing::{error, info};
 
 use super::Service;
 use super::session::Started;
+use super::throttle::Target;
 use crate::password::{Lane, Policy};
 use crate::schemas::{Credentials, Device, Tokens};
 use crate::store::passwords::Known;
 use crate::store::subjects::Rights;
+use crate::throttle::Bucket;
 use crate::{Error, store};
 
 impl Service {
@@ -15,7 +17,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`] for every wrong pair; [`Error::AccountDisabled`] only after a right one;
-    /// [`Error::Invalid`] for a password that is too long to be anybody's; [`Error::Overloaded`].
+    /// [`Error::Invalid`] for a password that is too long to be anybody's; [`Error::Throttled`] after too many tries;
+    /// [`Error::Overloaded`].
     pub async fn login(&self, credentials: &Credentials, device: &Device) -> Result<Tokens, Error> {
         counted(self.prove(credentials, None, device).await)
     }
@@ -48,18 +51,23 @@ impl Service {
         device: &Device,
     ) -> Result<Tokens, Error> {
         self.opened()?;
+        self.admit_call(Bucket::Login, device)?;
         let password = Policy::admit(&credentials.password)
             .map_err(|invalid| Error::invalid("password", invalid))?;
-        let found = self.account_of(&credentials.login).await?;
+        let (found, target) = self.account_of(&credentials.login, device).await?;
         let hash = found.as_ref().map(|(_, known)| known.hash.as_str());
         let verdict = self.0.pool.verify(&credentials.password, hash).await?;
         if verdict.unusable {
             error!("a stored password hash is of no known form, or costs too much");
         }
         let (true, Some((account, known))) = (verdict.matches, found) else {
+            self.note_failure(&target, "invalid_credentials", device)
+                .await?;
             return Err(Error::InvalidCredentials);
         };
         if account.status != AccountStatus::Active {
+            self.note_failure(&target, "account_disabled", device)
+                .await?;
             return Err(Error::AccountDisabled);
         }
         let stronger = match verdict.rehash {
@@ -73,6 +81,8 @@ impl Service {
         if let Some(stronger) = stronger {
             store::passwords::rehash(&mut conn, account.id, &known.hash, &stronger).await?;
         }
+        self.note_success(&mut conn, &target, &started.session, device)
+            .await?;
         conn.commit().await?;
         self.sign(&started)
     }
@@ -138,17 +148,26 @@ impl Service {
         }
     }
 
-    /// An account with a password, and what is known of it. A text that is no login is an unknown name.
-    async fn account_of(&self, login: &str) -> Result<Option<(Account, Known)>, Error> {
-        let Ok(login) = login.parse::<Login>() else {
-            return Ok(None);
-        };
+    /// An account with a password, what is known of it, and the failures at it. A text that is no login is an unknown
+    /// name.
+    async fn account_of(
+        &self,
+        login: &str,
+        device: &Device,
+    ) -> Result<(Option<(Account, Known)>, Target), Error> {
         let mut conn = self.0.db.read().await?;
-        let Some(account) = self.0.directory.find_by_login(&mut conn, &login).await? else {
-            return Ok(None);
+        let account = match login.parse::<Login>() {
+            Ok(login) => self.0.directory.find_by_login(&mut conn, &login).await?,
+            Err(_) => None,
+        };
+        let target = self
+            .target(&mut conn, login, account.as_ref(), device)
+            .await?;
+        let Some(account) = account else {
+            return Ok((None, target));
         };
         let known = store::passwords::known(&mut conn, account.id).await?;
-        Ok(known.map(|known| (account, known)))
+        Ok((known.map(|known| (account, known)), target))
     }
 
     /// What the account may do, held until the transaction ends. An account that was made elsewhere gets its row and
@@ -197,6 +216,7 @@ fn counted(outcome: Result<Tokens, Error>) -> Result<Tokens, Error> {
         Err(Error::InvalidCredentials) => "invalid_credentials",
         Err(Error::AccountDisabled) => "account_disabled",
         Err(Error::Overloaded) => "overloaded",
+        Err(Error::Throttled { .. }) => "throttled",
         Err(Error::Invalid { .. } | Error::InvalidScope) => "invalid_request",
         Err(_) => "error",
     };

@@ -6,6 +6,7 @@ use tracing::error;
 
 use super::Service;
 use super::open::ADMIN;
+use crate::audit::Entry;
 use crate::{Error, store};
 
 /// Administrators whose accounts are looked at, at most: one that is active is enough.
@@ -23,7 +24,8 @@ impl AccountObserver for Service {
         Box::pin(async move {
             self.may_change(conn, by, id).await?;
             match change {
-                AccountChange::Enabled => {}
+                // An administrator opens an account that failed logins have closed.
+                AccountChange::Enabled => self.forgive_in(conn, id).await?,
                 AccountChange::EmailChanged => self.end_all(conn, id, by, "email").await?,
                 AccountChange::Disabled => {
                     self.keep_an_admin(conn, id).await?;
@@ -35,6 +37,8 @@ impl AccountObserver for Service {
                     erase(conn, id).await?;
                 }
             }
+            let entry = Entry::new(action(change)).by(by).about(id.uuid());
+            self.audit_in(conn, entry).await?;
             if change != AccountChange::Deleted {
                 store::subjects::raise_epoch(conn, id).await?;
             }
@@ -53,16 +57,12 @@ impl Service {
         by: &Principal,
         id: Id<User>,
     ) -> Result<(), ObserverError> {
-        if by.user() == Some(id) {
-            return Ok(());
-        }
-        let rights = store::subjects::rights(conn, id).await?;
-        match rights {
-            Some(rights) if !by.grants.cover(&rights.grants()) => Err(ObserverError::Refused {
+        if outranks(conn, by, id).await? {
+            return Err(ObserverError::Refused {
                 code: "target_outranks_caller",
-            }),
-            _ => Ok(()),
+            });
         }
+        Ok(())
     }
 
     /// Refuses where `id` is the only administrator who can log in.
@@ -119,11 +119,32 @@ impl Service {
     }
 }
 
+/// Whether the account may do what `by` may not. Nobody outranks themselves.
+pub(super) async fn outranks(conn: &mut Conn, by: &Principal, id: Id<User>) -> sqlx::Result<bool> {
+    if by.user() == Some(id) {
+        return Ok(false);
+    }
+    let rights = store::subjects::rights(conn, id).await?;
+    Ok(rights.is_some_and(|rights| !by.grants.cover(&rights.grants())))
+}
+
+/// As the audit has it.
+const fn action(change: AccountChange) -> &'static str {
+    match change {
+        AccountChange::Disabled => "account.disabled",
+        AccountChange::Enabled => "account.enabled",
+        AccountChange::EmailChanged => "account.email_changed",
+        AccountChange::Deleted => "account.deleted",
+    }
+}
+
 /// Every row of the account, in the caller's transaction.
 async fn erase(conn: &mut Conn, id: Id<User>) -> sqlx::Result<()> {
     store::sessions::delete_of(conn, id).await?;
     store::passwords::delete(conn, id).await?;
     store::one_time::delete_of(conn, id).await?;
     store::roles::delete_grants(conn, id).await?;
+    store::throttle::delete_of(conn, id).await?;
+    store::audit::forget(conn, id).await?;
     store::subjects::delete(conn, id).await
 }

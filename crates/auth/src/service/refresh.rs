@@ -1,15 +1,18 @@
 use std::time::Duration;
 
-use cgcg_core::{AccountStatus, Conn, Secret, Timestamp};
+use cgcg_core::{AccountStatus, Conn, Email, Secret, Timestamp};
 use metrics::counter;
+use serde_json::Map;
 use tracing::{info, warn};
 
 use super::Service;
 use super::session::Started;
 use crate::audit::Entry;
+use crate::mail::{Letter, Template};
 use crate::refresh::RefreshToken;
 use crate::schemas::{Device, SessionInDb, Tokens};
-use crate::{Error, message, store};
+use crate::throttle::Bucket;
+use crate::{Error, LostResponse, message, store};
 
 /// How far a clock may go back between a rotation and its replay.
 const BACKWARDS: Duration = Duration::from_secs(5);
@@ -30,8 +33,10 @@ impl Service {
     /// owner or the other who holds it is a thief.
     ///
     /// # Errors
-    /// [`Error::InvalidGrant`], whatever the cause. On [`Error::Database`] try again with the same token.
+    /// [`Error::InvalidGrant`], whatever the cause; [`Error::Throttled`] for an address that refreshes too often. On
+    /// [`Error::Database`] try again with the same token.
     pub async fn refresh(&self, token: &Secret<String>, device: &Device) -> Result<Tokens, Error> {
+        self.admit_call(Bucket::Refresh, device)?;
         let (word, answer) = match self.step(token, device).await {
             Ok(Some(Outcome::Rotated(started))) => ("rotated", self.sign(&started)),
             Ok(Some(Outcome::Replayed(started))) => ("replay", self.sign(&started)),
@@ -93,19 +98,32 @@ impl Service {
         if !row.is_live(now) {
             return Ok(Outcome::Ended);
         }
-        if token.generation == row.r#gen - 1 && self.in_grace(row.rotated_at, now) {
+        if token.generation == row.r#gen - 1 && self.may_repeat(row.rotated_at, now) {
             return self.with_rights(conn, row, Outcome::Replayed).await;
         }
+        self.end_reused(conn, &row, device).await?;
+        Ok(Outcome::Reused)
+    }
+
+    /// One of two holders is a thief, and nobody can tell which: both lose the session, and the owner is told.
+    async fn end_reused(
+        &self,
+        conn: &mut Conn,
+        row: &SessionInDb,
+        device: &Device,
+    ) -> Result<(), Error> {
         warn!(session.id = %row.id, user.id = %row.user_id, "a refresh token was used again; its session is over");
         self.end_in(conn, row.user_id, row.id, "reuse").await?;
         let entry = Entry::new("refresh.reuse").about(row.user_id.uuid());
-        self.audit_in(conn, entry.session(row.id).from(device))
-            .await?;
-        self.0
-            .publisher
-            .publish_in(conn, vec![message::refresh_reused(row.user_id, row.id)])
-            .await?;
-        Ok(Outcome::Reused)
+        let entry = entry.session(row.id).refused("invalid_grant");
+        self.audit_in(conn, entry.from(device)).await?;
+        if let Some(account) = self.0.directory.find(conn, row.user_id).await? {
+            self.mail_in(conn, reuse_notice(account.email, device, self.now()))
+                .await?;
+        }
+        let message = message::refresh_reused(row.user_id, row.id);
+        self.0.publisher.publish_in(conn, vec![message]).await?;
+        Ok(())
     }
 
     async fn with_rights(
@@ -127,9 +145,27 @@ impl Service {
         }
     }
 
-    fn in_grace(&self, rotated_at: Timestamp, now: Timestamp) -> bool {
+    /// Whether the last token but one gets its successor again, which nobody has used yet.
+    fn may_repeat(&self, rotated_at: Timestamp, now: Timestamp) -> bool {
+        if self.0.settings.sessions.lost_response == LostResponse::UntilNext {
+            return true;
+        }
         let after = now.since(rotated_at);
         let before = rotated_at.since(now);
         after <= self.0.settings.sessions.grace.get() && before <= BACKWARDS
+    }
+}
+
+fn reuse_notice(to: Email, device: &Device, at: Timestamp) -> Letter {
+    let mut data = Map::new();
+    data.insert("at".to_owned(), at.to_string().into());
+    if let Some(ip) = device.ip {
+        data.insert("ip".to_owned(), ip.to_string().into());
+    }
+    Letter {
+        template: Template::ReuseDetected,
+        to,
+        link: None,
+        data,
     }
 }

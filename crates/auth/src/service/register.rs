@@ -7,6 +7,7 @@ use super::open::ADMIN;
 use crate::audit::Entry;
 use crate::password::Lane;
 use crate::schemas::{AccountCreate, AdminCreate, Device, Registered};
+use crate::throttle::Bucket;
 use crate::{Error, RegistrationPolicy, store};
 
 impl Service {
@@ -14,7 +15,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::InviteRequired`], [`Error::EmailDomainRefused`],
-    /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`], [`Error::Overloaded`].
+    /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`], [`Error::Throttled`],
+    /// [`Error::Overloaded`].
     pub async fn register(&self, new: AccountCreate, device: &Device) -> Result<Registered, Error> {
         self.opened()?;
         self.may_register(&new.email)?;
@@ -29,6 +31,7 @@ impl Service {
             display_name: checked_name(new.display_name)?,
             locale: None,
         };
+        self.admit_call(Bucket::Register, device)?;
         let hash = self.hash_new(&new.password).await?;
         let mut conn = self.0.db.begin().await?;
         let account = self.create_in(&mut conn, account, &hash).await?;
@@ -59,6 +62,9 @@ impl Service {
         let account = self.create_in(&mut conn, account, &hash).await?;
         let granted_by = by.user().map(|user| user.uuid());
         store::roles::grant(&mut conn, account.id, ADMIN, granted_by, self.now()).await?;
+        let entry = Entry::new("account.created").by(by);
+        let entry = entry.about(account.id.uuid()).detail("role", ADMIN);
+        self.audit_in(&mut conn, entry).await?;
         conn.commit().await?;
         Ok(account.into())
     }

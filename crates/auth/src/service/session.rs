@@ -1,8 +1,10 @@
 use aws_lc_rs::rand;
 use cgcg_core::{Conn, Grants, Id, KeyError, Principal, Proof, Secret, Session, Timestamp, User};
+use metrics::counter;
 use sqlx::types::Json;
 
 use super::Service;
+use crate::audit::Entry;
 use crate::refresh::RefreshToken;
 use crate::schemas::{Device, SessionInDb, Tokens};
 use crate::store::sessions::Origin;
@@ -24,16 +26,20 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotAPerson`] for keys, [`Error::Database`].
-    pub async fn logout(&self, by: &Principal) -> Result<(), Error> {
+    pub async fn logout(&self, by: &Principal, device: &Device) -> Result<(), Error> {
         let (user, session) = person(by)?;
-        self.end_one(user, session).await
+        self.log_out(user, session, device).await
     }
 
     /// Ends the session of a refresh token, whichever of its tokens it is. A session that has ended stays so.
     ///
     /// # Errors
     /// [`Error::InvalidGrant`] for a token that is not ours, [`Error::Database`].
-    pub async fn logout_with(&self, refresh_token: &Secret<String>) -> Result<(), Error> {
+    pub async fn logout_with(
+        &self,
+        refresh_token: &Secret<String>,
+        device: &Device,
+    ) -> Result<(), Error> {
         let token = RefreshToken::parse(refresh_token.expose()).ok_or(Error::InvalidGrant)?;
         let row = store::sessions::find(&mut self.0.db.read().await?, token.session).await?;
         if !token.is_of(
@@ -43,7 +49,7 @@ impl Service {
             return Err(Error::InvalidGrant);
         }
         match row {
-            Some(row) => self.end_one(row.user_id, row.id).await,
+            Some(row) => self.log_out(row.user_id, row.id, device).await,
             None => Err(Error::InvalidGrant),
         }
     }
@@ -52,44 +58,67 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::logout`].
-    pub async fn end_sessions(&self, by: &Principal) -> Result<(), Error> {
-        let (user, _) = person(by)?;
-        self.end_all_but(user, None).await
+    pub async fn end_sessions(&self, by: &Principal, device: &Device) -> Result<(), Error> {
+        self.end_all_but(by, None, device).await
     }
 
     /// Ends all sessions of the person but the one that `by` shows.
     ///
     /// # Errors
     /// As [`Service::logout`].
-    pub async fn end_other_sessions(&self, by: &Principal) -> Result<(), Error> {
-        let (user, session) = person(by)?;
-        self.end_all_but(user, Some(session)).await
+    pub async fn end_other_sessions(&self, by: &Principal, device: &Device) -> Result<(), Error> {
+        let (_, session) = person(by)?;
+        self.end_all_but(by, Some(session), device).await
     }
 
-    async fn end_one(&self, user: Id<User>, session: Id<Session>) -> Result<(), Error> {
+    async fn log_out(
+        &self,
+        user: Id<User>,
+        session: Id<Session>,
+        device: &Device,
+    ) -> Result<(), Error> {
         let mut conn = self.0.db.begin().await?;
-        self.end_in(&mut conn, user, session, "logout").await?;
+        if self.end_in(&mut conn, user, session, "logout").await? {
+            let entry = Entry::new("logout").session(session).by_user(user);
+            let entry = entry.about(user.uuid()).from(device);
+            self.audit_in(&mut conn, entry).await?;
+        }
         Ok(conn.commit().await?)
     }
 
-    async fn end_all_but(&self, user: Id<User>, keep: Option<Id<Session>>) -> Result<(), Error> {
+    async fn end_all_but(
+        &self,
+        by: &Principal,
+        keep: Option<Id<Session>>,
+        device: &Device,
+    ) -> Result<(), Error> {
+        let (user, _) = person(by)?;
         let mut conn = self.0.db.begin().await?;
+        // First the row that logins hold, so that none slips in between.
+        store::subjects::lock(&mut conn, user).await?;
         let ended = store::sessions::revoke_of(&mut conn, user, keep, "logout", self.now()).await?;
         self.tell_ended(&mut conn, user, &ended, "logout").await?;
+        let entry = Entry::new("session.revoked").by(by).about(user.uuid());
+        let entry = entry
+            .detail("reason", "logout")
+            .detail("sessions", ended.len());
+        self.audit_in(&mut conn, entry.from(device)).await?;
         Ok(conn.commit().await?)
     }
 
+    /// Whether it lived until now.
     pub(super) async fn end_in(
         &self,
         conn: &mut Conn,
         user: Id<User>,
         session: Id<Session>,
-        reason: &str,
-    ) -> Result<(), Error> {
-        if store::sessions::revoke(conn, session, reason, self.now()).await? {
+        reason: &'static str,
+    ) -> Result<bool, Error> {
+        let ended = store::sessions::revoke(conn, session, reason, self.now()).await?;
+        if ended {
             self.tell_ended(conn, user, &[session], reason).await?;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Publishes the ends of sessions, and forgets them here in the moment of the commit.
@@ -98,7 +127,7 @@ impl Service {
         conn: &mut Conn,
         user: Id<User>,
         ended: &[Id<Session>],
-        reason: &str,
+        reason: &'static str,
     ) -> Result<(), Error> {
         if ended.is_empty() {
             return Ok(());
@@ -110,6 +139,8 @@ impl Service {
         self.0.publisher.publish_in(conn, messages).await?;
         let (service, ended) = (self.clone(), ended.to_vec());
         conn.on_commit(move || {
+            let count = u64::try_from(ended.len()).unwrap_or_default();
+            counter!("cgcg_auth_sessions_revoked_total", "reason" => reason).increment(count);
             ended
                 .iter()
                 .for_each(|session| service.0.cache.clear_session(user, *session))
@@ -223,7 +254,8 @@ fn words(grants: &Grants) -> String {
     grants.iter().collect::<Vec<_>>().join(" ")
 }
 
-fn person(by: &Principal) -> Result<(Id<User>, Id<Session>), Error> {
+/// Sessions are managed by a person who shows one.
+pub(super) fn person(by: &Principal) -> Result<(Id<User>, Id<Session>), Error> {
     match (by.user(), by.proof) {
         (Some(user), Proof::Session(session)) => Ok((user, session)),
         _ => Err(Error::NotAPerson),

@@ -5,6 +5,7 @@ use cgcg_core::{Conn, Secret};
 use super::Service;
 use super::open::ADMIN;
 use super::register::admin_account;
+use crate::audit::Entry;
 use crate::one_time::{OneTimeToken, Purpose};
 use crate::schemas::{Device, Registered, SetupCreate, Tokens};
 use crate::{Error, store};
@@ -63,6 +64,9 @@ impl Service {
             .start_in(&mut conn, account.id, rights, None, device)
             .await?
             .ok_or(Error::SetupClosed)?;
+        let entry = Entry::new("setup").by_user(account.id);
+        let entry = entry.about(account.id.uuid()).session(started.session.id);
+        self.audit_in(&mut conn, entry.from(device)).await?;
         conn.commit().await?;
         Ok((account.into(), self.sign(&started)?))
     }

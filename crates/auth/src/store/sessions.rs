@@ -1,8 +1,9 @@
-use cgcg_core::{Conn, Engine, Id, Session, Timestamp, User, on};
+use cgcg_core::{Conn, Cursor, Engine, Id, Limit, Session, Timestamp, User, on};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::subjects::rights_columns;
-use crate::schemas::SessionInDb;
+use crate::schemas::{SessionInDb, SessionRow};
 
 macro_rules! columns {
     () => {
@@ -116,6 +117,79 @@ pub(crate) async fn rotate(
     })
 }
 
+macro_rules! live {
+    ($condition:literal) => {
+        concat!(
+            "select id, label, ip, user_agent, created_at, last_seen_at, logged_in_at, idle_expires_at, expires_at,
+               methods, scope_limit from auth_sessions
+             where user_id = $1 and revoked_at is null and expires_at > $2 and idle_expires_at > $2 and ",
+            $condition
+        )
+    };
+}
+
+/// Live sessions of an account before `cursor`, one more than `limit`; the newest first.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    user: Id<User>,
+    cursor: Option<Cursor>,
+    limit: Limit,
+    now: Timestamp,
+) -> sqlx::Result<Vec<SessionRow>> {
+    let sql = live!("id < $3 order by id desc limit $4");
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(user)
+        .bind(now)
+        .bind(cursor.map_or(Uuid::max(), |cursor| cursor.id))
+        .bind(limit.one_more())
+        .fetch_all(c)
+        .await)
+}
+
+/// A live session of this account.
+pub(crate) async fn find_live(
+    conn: &mut Conn,
+    user: Id<User>,
+    id: Id<Session>,
+    now: Timestamp,
+) -> sqlx::Result<Option<SessionRow>> {
+    let sql = live!("id = $3");
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(user)
+        .bind(now)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
+
+/// Names a session of this account.
+pub(crate) async fn label(
+    conn: &mut Conn,
+    user: Id<User>,
+    id: Id<Session>,
+    label: Option<&str>,
+) -> sqlx::Result<()> {
+    let sql = "update auth_sessions set label = $3 where id = $1 and user_id = $2";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(id)
+            .bind(user)
+            .bind(label)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Writes that a session was used. Never back in time: a refresh may have been later.
+pub(crate) async fn see(conn: &mut Conn, id: Id<Session>, at: Timestamp) -> sqlx::Result<()> {
+    let sql = "update auth_sessions set last_seen_at = $2 where id = $1 and last_seen_at < $2";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(id).bind(at).execute(c).await?;
+    });
+    Ok(())
+}
+
 /// Ends a session. `false` where it had ended.
 pub(crate) async fn revoke(
     conn: &mut Conn,
@@ -144,7 +218,7 @@ pub(crate) async fn revoke_of(
 ) -> sqlx::Result<Vec<Id<Session>>> {
     let sql = "update auth_sessions set revoked_at = $4, revoke_reason = $3
                where user_id = $1 and revoked_at is null and id <> $2 returning id";
-    let keep = keep.unwrap_or(Id::from_uuid(uuid::Uuid::nil()));
+    let keep = keep.unwrap_or(Id::from_uuid(Uuid::nil()));
     on!(conn, |c| sqlx::query_scalar(sql)
         .bind(user)
         .bind(keep)

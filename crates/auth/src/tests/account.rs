@@ -14,7 +14,7 @@ async fn traces(bed: &Bed, id: cgcg_core::Id<cgcg_core::User>) -> bool {
 }
 
 both! {
-    async fn disabling_ends_what_the_account_had_at_once(db: Db) {
+    async fn r9_disabling_ends_what_the_account_had_at_once(db: Db) {
         let bed = Bed::new(db).await;
         let ada = bed.register("ada@example.org").await;
         let tokens = bed.log_in("ada@example.org").await;
@@ -42,7 +42,7 @@ both! {
         assert!(!bed.who(&tokens).await.unwrap().grants.allow("users:write"));
     }
 
-    async fn another_address_ends_the_other_sessions_and_makes_this_token_stale(db: Db) {
+    async fn r9_another_address_ends_the_other_sessions_and_makes_this_token_stale(db: Db) {
         let bed = Bed::new(db).await;
         let ada = bed.register("ada@example.org").await;
         let here = bed.log_in("ada@example.org").await;

@@ -5,17 +5,17 @@ use super::Bed;
 use crate::{Device, Error, Sessions, Settings};
 
 both! {
-    async fn nothing_of_a_session_works_after_its_logout(db: Db) {
+    async fn r4_nothing_of_a_session_works_after_its_logout(db: Db) {
         let bed = Bed::new(db).await;
         let tokens = bed.person("ada@example.org").await;
         let principal = bed.who(&tokens).await.unwrap();
         assert!(bed.auth.still_valid(&principal).await);
-        bed.auth.logout(&principal).await.unwrap();
+        bed.auth.logout(&principal, &Device::default()).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
         assert!(!bed.auth.still_valid(&principal).await);
         assert!(matches!(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await, Err(Error::InvalidGrant)));
         // Once more does no harm.
-        bed.auth.logout_with(&tokens.refresh_token).await.unwrap();
+        bed.auth.logout_with(&tokens.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(bed.published.count("auth.session.revoked"), 1);
     }
 
@@ -24,7 +24,7 @@ both! {
         let first = bed.person("ada@example.org").await;
         let second = bed.auth.refresh(&first.refresh_token, &Device::default()).await.unwrap();
         bed.who(&second).await.unwrap();
-        bed.auth.logout_with(&first.refresh_token).await.unwrap();
+        bed.auth.logout_with(&first.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(bed.who(&second).await.unwrap_err(), Denied::Invalid);
     }
 
@@ -37,26 +37,26 @@ both! {
             bed.who(tokens).await.unwrap();
         }
         let principal = bed.who(&here).await.unwrap();
-        bed.auth.end_other_sessions(&principal).await.unwrap();
+        bed.auth.end_other_sessions(&principal, &Device::default()).await.unwrap();
         bed.who(&here).await.unwrap();
         assert_eq!(bed.who(&there).await.unwrap_err(), Denied::Invalid);
-        bed.auth.end_sessions(&principal).await.unwrap();
+        bed.auth.end_sessions(&principal, &Device::default()).await.unwrap();
         assert_eq!(bed.who(&here).await.unwrap_err(), Denied::Invalid);
         bed.who(&bob).await.unwrap();
     }
 
     async fn a_machine_has_no_session_to_end(db: Db) {
         let bed = Bed::new(db).await;
-        assert!(matches!(bed.auth.logout(&Principal::operator()).await, Err(Error::NotAPerson)));
+        assert!(matches!(bed.auth.logout(&Principal::operator(), &Device::default()).await, Err(Error::NotAPerson)));
         assert!(!bed.auth.still_valid(&Principal::operator()).await);
     }
 
-    async fn another_node_sees_a_revoke_within_the_age_of_its_check(db: Db) {
+    async fn r4_another_node_sees_a_revoke_within_the_age_of_its_check(db: Db) {
         let bed = Bed::new(db).await;
         let other = bed.second().await;
         let tokens = bed.person("ada@example.org").await;
         other.who(&tokens).await.unwrap();
-        bed.auth.logout_with(&tokens.refresh_token).await.unwrap();
+        bed.auth.logout_with(&tokens.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
         other.who(&tokens).await.unwrap();
         bed.advance(5);
@@ -69,7 +69,7 @@ both! {
         let other = bed.second().await;
         let tokens = bed.person("ada@example.org").await;
         other.who(&tokens).await.unwrap();
-        bed.auth.logout_with(&tokens.refresh_token).await.unwrap();
+        bed.auth.logout_with(&tokens.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(other.who(&tokens).await.unwrap_err(), Denied::Invalid);
     }
 
@@ -89,7 +89,7 @@ both! {
         bed.auth.setup_token().await.unwrap().unwrap();
         let ended = bed.person("ada@example.org").await;
         let live = bed.log_in("ada@example.org").await;
-        bed.auth.logout_with(&ended.refresh_token).await.unwrap();
+        bed.auth.logout_with(&ended.refresh_token, &Device::default()).await.unwrap();
         assert_eq!(bed.auth.purge().await.unwrap(), 0);
         bed.advance(13 * 86_400);
         let live = bed.auth.refresh(&live.refresh_token, &Device::default()).await.unwrap();

@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use cgcg_core::{Conn, Id, Timestamp, User, on};
+
+use crate::throttle::{Key, LOCKED, Now};
+
+/// What a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Failed logins of an account, known here or not.
+    Account,
+    /// The same from an address from which it was logged in before.
+    Known,
+    /// Mails of a window of time, whose end is `blocked_until`.
+    Mail,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Known => "known",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+/// Failures that count, and until when nobody may try.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct CounterInDb {
+    pub(crate) key: Vec<u8>,
+    pub(crate) failures: i64,
+    pub(crate) last_at: Timestamp,
+    pub(crate) blocked_until: Timestamp,
+}
+
+/// The counters with these keys that are not yet forgotten.
+pub(crate) async fn find(
+    conn: &mut Conn,
+    keys: [&Key; 2],
+    now: Now,
+) -> sqlx::Result<Vec<CounterInDb>> {
+    let sql =
+        "select key, failures, last_at, blocked_until from auth_throttle where key in ($1, $2)
+               and last_at >= case when kind = 'known' or failures >= $3 then $4 else $5 end";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(keys[0].as_slice())
+        .bind(keys[1].as_slice())
+        .bind(LOCKED)
+        .bind(now.month)
+        .bind(now.day)
+        .fetch_all(c)
+        .await)
+}
+
+/// Counts one failure more; answers how many that makes.
+pub(crate) async fn fail(
+    conn: &mut Conn,
+    key: &Key,
+    kind: Kind,
+    owner: Option<Id<User>>,
+    now: Now,
+) -> sqlx::Result<i64> {
+    let sql = "insert into auth_throttle (key, kind, owner, failures, last_at, blocked_until)
+               values ($1, $2, $3, 1, $4, $4)
+               on conflict (key) do update set last_at = excluded.last_at,
+                 failures = case when auth_throttle.failures < $5 and auth_throttle.last_at < $6 then 1
+                   else auth_throttle.failures + 1 end
+               returning failures";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(key.as_slice())
+        .bind(kind.as_str())
+        .bind(owner)
+        .bind(now.at)
+        .bind(LOCKED)
+        .bind(now.day)
+        .fetch_one(c)
+        .await)
+}
+
+/// Nobody may try before `until`.
+pub(crate) async fn block(conn: &mut Conn, key: &Key, until: Timestamp) -> sqlx::Result<()> {
+    let sql = "update auth_throttle set blocked_until = $2 where key = $1";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(key.as_slice())
+            .bind(until)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Remembers that the owner logged in from here.
+pub(crate) async fn know(
+    conn: &mut Conn,
+    key: &Key,
+    owner: Id<User>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let sql = "insert into auth_throttle (key, kind, owner, failures, last_at, blocked_until)
+               values ($1, 'known', $2, 0, $3, $3)
+               on conflict (key) do update set failures = 0, last_at = excluded.last_at,
+                 blocked_until = excluded.blocked_until";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(key.as_slice())
+            .bind(owner)
+            .bind(now)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Counts one mail in a window of `length`; answers how many there were in it, and when it ends.
+pub(crate) async fn count_mail(
+    conn: &mut Conn,
+    key: &Key,
+    now: Timestamp,
+    length: Duration,
+) -> sqlx::Result<(i64, Timestamp)> {
+    let sql = "insert into auth_throttle (key, kind, failures, last_at, blocked_until)
+               values ($1, $2, 1, $3, $4)
+               on conflict (key) do update set last_at = excluded.last_at,
+                 failures = case when auth_throttle.blocked_until <= $3 then 1 else auth_throttle.failures + 1 end,
+                 blocked_until = case when auth_throttle.blocked_until <= $3 then $4
+                   else auth_throttle.blocked_until end
+               returning failures, blocked_until";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(key.as_slice())
+        .bind(Kind::Mail.as_str())
+        .bind(now)
+        .bind(now + length)
+        .fetch_one(c)
+        .await)
+}
+
+/// Forgets one counter.
+pub(crate) async fn forget(conn: &mut Conn, key: &Key) -> sqlx::Result<()> {
+    let sql = "delete from auth_throttle where key = $1";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(key.as_slice()).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Opens an account: its failures count no longer. Known addresses stay known.
+pub(crate) async fn forgive(conn: &mut Conn, owner: Id<User>) -> sqlx::Result<()> {
+    let sql = "update auth_throttle set failures = 0, blocked_until = 0 where owner = $1";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(owner).execute(c).await?;
+    });
+    Ok(())
+}
+
+pub(crate) async fn delete_of(conn: &mut Conn, owner: Id<User>) -> sqlx::Result<()> {
+    let sql = "delete from auth_throttle where owner = $1";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(owner).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Removes up to `limit` counters that are forgotten.
+pub(crate) async fn purge(conn: &mut Conn, now: Now, limit: i64) -> sqlx::Result<u64> {
+    let sql =
+        "delete from auth_throttle where key in (select key from auth_throttle where last_at < $1
+                 and (last_at < $2 or (kind <> 'known' and failures < $3)) limit $4)";
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(now.day)
+        .bind(now.month)
+        .bind(LOCKED)
+        .bind(limit)
+        .execute(c)
+        .await?
+        .rows_affected()))
+}

@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use cgcg_core::{Db, Principal};
+use cgcg_testkit::both;
+
+use super::{Bed, PASSWORD, from, new_account};
+use crate::{Device, Error, Settings};
+
+const WRONG: &str = "wrong password 1";
+
+/// Seconds to wait, of a refusal; `None` for a plain failure.
+fn wait(outcome: Result<crate::Tokens, Error>) -> Option<u64> {
+    match outcome {
+        Err(Error::InvalidCredentials) => None,
+        Err(Error::Throttled { retry_after }) => Some(retry_after.as_secs_f64().ceil() as u64),
+        other => panic!("neither wrong nor throttled: {other:?}"),
+    }
+}
+
+/// As many failures as there can be, each after the wait that was told; how many there were when waiting ended to help.
+async fn until_locked(bed: &Bed, login: &str) -> usize {
+    let mut failures = 0;
+    for at in 0..400 {
+        let ip = format!("203.0.113.{}", at % 250);
+        match wait(bed.log_in_from(&ip, login, WRONG).await) {
+            None => failures += 1,
+            Some(_) if failures >= 100 => return failures,
+            Some(seconds) => bed.advance(seconds),
+        }
+    }
+    panic!("never locked: {failures}");
+}
+
+both! {
+    async fn b1_a_hundred_wrong_passwords_from_a_hundred_addresses_are_throttled(db: Db) {
+        let bed = Bed::new(db).await;
+        for login in ["ada@example.org", "nobody@example.org"] {
+            if login.starts_with("ada") {
+                bed.register(login).await;
+                bed.log_in_from("192.0.2.1", login, PASSWORD).await.unwrap();
+            }
+            let mut waits = Vec::new();
+            for at in 0..100 {
+                waits.push(wait(bed.log_in_from(&format!("198.51.100.{at}"), login, WRONG).await));
+            }
+            // Known or not: alike. The sixth failure closes it.
+            assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 6, "{login}");
+            assert!(waits[6..].iter().all(|wait| *wait == Some(1)), "{login}");
+        }
+        // At once from where the owner was before; elsewhere after the wait.
+        bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+        let refused = bed.log_in_from("192.0.2.99", "ada@example.org", PASSWORD).await;
+        assert_eq!(wait(refused), Some(1));
+        bed.advance(1);
+        bed.log_in_from("192.0.2.99", "ada@example.org", PASSWORD).await.unwrap();
+        // Success has cleared the counter.
+        for _ in 0..6 {
+            assert_eq!(wait(bed.log_in_from("192.0.2.98", "ada@example.org", WRONG).await), None);
+        }
+    }
+
+    async fn b1_each_failure_doubles_the_wait_and_a_hundred_close_the_account(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+        assert_eq!(until_locked(&bed, "ada@example.org").await, 100);
+        bed.advance(86_400);
+        let refused = bed.log_in_from("203.0.113.7", "ada@example.org", PASSWORD).await;
+        assert_eq!(wait(refused), Some(900), "waiting no longer helps");
+        bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+        // An administrator opens it, as a mailed link does.
+        let operator = Principal::operator();
+        bed.users.disable(&operator, ada.id).await.unwrap();
+        bed.users.enable(&operator, ada.id).await.unwrap();
+        bed.log_in_from("203.0.113.7", "ada@example.org", PASSWORD).await.unwrap();
+    }
+
+    async fn a_known_address_has_a_counter_of_its_own_that_closes_too(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+        for _ in 0..6 {
+            assert_eq!(wait(bed.log_in_from("192.0.2.1", "ada@example.org", WRONG).await), None);
+        }
+        assert_eq!(wait(bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await), Some(1));
+        // Nobody else pays for it.
+        bed.log_in_from("192.0.2.2", "ada@example.org", PASSWORD).await.unwrap();
+    }
+
+    async fn both_names_of_an_account_are_one_counter(db: Db) {
+        let bed = Bed::new(db).await;
+        let named = crate::AccountCreate { username: Some("ada".parse().unwrap()), ..new_account("ada@example.org") };
+        bed.auth.register(named, &Device::default()).await.unwrap();
+        for login in ["ada", "Ada@example.org", "ADA", "ada@EXAMPLE.org", "ada", "ada@example.org"] {
+            assert_eq!(wait(bed.try_log_in(login, WRONG).await), None);
+        }
+        assert_eq!(wait(bed.try_log_in("ada", PASSWORD).await), Some(1));
+    }
+
+    async fn failures_are_counted_by_all_nodes_and_over_restarts(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        for _ in 0..6 {
+            let node = bed.second().await;
+            assert_eq!(wait(node.try_log_in("ada@example.org", WRONG).await), None);
+        }
+        assert_eq!(wait(bed.try_log_in("ada@example.org", PASSWORD).await), Some(1));
+    }
+
+    async fn failures_of_yesterday_are_forgotten(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        for _ in 0..5 {
+            assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), None);
+        }
+        bed.advance(86_401);
+        for _ in 0..6 {
+            assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), None);
+        }
+        bed.advance(86_401);
+        let counters = bed.auth.purge().await.unwrap();
+        assert_eq!(counters, 1, "the counter of the account");
+        bed.log_in("ada@example.org").await;
+    }
+
+    async fn b2_a_success_does_not_reset_the_address(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        for at in 0..28 {
+            assert_eq!(wait(bed.log_in_from("192.0.2.1", &format!("nobody{at}"), WRONG).await), None);
+        }
+        for _ in 0..2 {
+            bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+        }
+        let refused = bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await;
+        assert!(wait(refused).is_some());
+        bed.log_in_from("192.0.2.2", "ada@example.org", PASSWORD).await.unwrap();
+        bed.advance(2);
+        bed.log_in_from("192.0.2.1", "ada@example.org", PASSWORD).await.unwrap();
+    }
+
+    async fn b3_one_customers_addresses_are_one_also_to_the_service(db: Db) {
+        let bed = Bed::new(db).await;
+        let refused = async |ip: &str| wait(bed.log_in_from(ip, &format!("x{ip}"), WRONG).await).is_some();
+        for at in 0..30 {
+            assert!(!refused(&format!("2001:db8::{at:x}")).await);
+        }
+        assert!(refused("2001:db8::ffff:1").await);
+        assert!(!refused("2001:db8:0:1::1").await);
+    }
+
+    async fn registrations_and_refreshes_of_an_address_are_counted_apart(db: Db) {
+        let bed = Bed::new(db).await;
+        let register = async |at: usize| bed.auth.register(new_account(&format!("a{at}@example.org")), &from("192.0.2.1")).await;
+        for at in 0..10 {
+            register(at).await.unwrap();
+        }
+        let refused = register(10).await;
+        assert!(matches!(refused, Err(Error::Throttled { retry_after }) if retry_after <= Duration::from_secs(360)));
+        let mut tokens = bed.log_in_from("192.0.2.1", "a1@example.org", PASSWORD).await.unwrap();
+        for _ in 0..60 {
+            tokens = bed.auth.refresh(&tokens.refresh_token, &from("192.0.2.1")).await.unwrap();
+        }
+        let refused = bed.auth.refresh(&tokens.refresh_token, &from("192.0.2.1")).await;
+        assert!(matches!(refused, Err(Error::Throttled { .. })));
+        // It was only late: the token is still good.
+        bed.auth.refresh(&tokens.refresh_token, &from("192.0.2.2")).await.unwrap();
+    }
+
+    async fn mail_is_capped_by_target_and_by_address_known_or_not(db: Db) {
+        let bed = Bed::new(db).await;
+        let (ada, bob) = ("ada@example.org".parse().unwrap(), "bob@example.org".parse().unwrap());
+        for _ in 0..3 {
+            bed.auth.may_mail(&ada, &from("192.0.2.1")).await.unwrap();
+        }
+        let refused = bed.auth.may_mail(&"ADA@example.org".parse().unwrap(), &from("192.0.2.2")).await;
+        assert!(matches!(refused, Err(Error::Throttled { .. })));
+        bed.auth.may_mail(&bob, &from("192.0.2.1")).await.unwrap();
+        for hour in 0..3 {
+            bed.advance(3_600);
+            for _ in 0..3 {
+                let may = bed.auth.may_mail(&ada, &Device::default()).await;
+                assert_eq!(may.is_ok(), hour < 2, "10 a day: one was counted that was refused");
+            }
+        }
+        for at in 0..20 {
+            bed.auth.may_mail(&format!("x{at}@example.org").parse().unwrap(), &from("192.0.2.9")).await.unwrap();
+        }
+        let refused = bed.auth.may_mail(&bob, &from("192.0.2.9")).await;
+        assert!(matches!(refused, Err(Error::Throttled { .. })));
+    }
+
+    async fn throttles_can_be_switched_off_for_measurements(db: Db) {
+        let mut settings = Settings::default();
+        settings.throttle.addresses = false;
+        settings.throttle.accounts = false;
+        let bed = Bed::with(db, settings).await;
+        for _ in 0..40 {
+            assert_eq!(wait(bed.log_in_from("192.0.2.1", "nobody", WRONG).await), None);
+        }
+    }
+}
