@@ -178,7 +178,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Database`].
-    pub(super) async fn may_mail(&self, to: &Email, device: &Device) -> Result<(), Error> {
+    pub(crate) async fn may_mail(&self, to: &Email, device: &Device) -> Result<(), Error> {
         let (key, to) = (&self.0.keys.throttle.current, to.canonical());
         let mut counters = vec![
             (key.mac(&[b"hour", to.as_bytes()]), HOUR, 3),

@@ -176,13 +176,16 @@ both! {
         let refused = bed.auth.may_mail(&"ADA@example.org".parse().unwrap(), &from("192.0.2.2")).await;
         assert!(matches!(refused, Err(Error::Throttled { .. })));
         bed.auth.may_mail(&bob, &from("192.0.2.1")).await.unwrap();
-        for hour in 0..3 {
+        let mut sent = Vec::new();
+        for _ in 0..3 {
             bed.advance(3_600);
+            let mut passed = 0;
             for _ in 0..3 {
-                let may = bed.auth.may_mail(&ada, &Device::default()).await;
-                assert_eq!(may.is_ok(), hour < 2, "10 a day: one was counted that was refused");
+                passed += usize::from(bed.auth.may_mail(&ada, &Device::default()).await.is_ok());
             }
+            sent.push(passed);
         }
+        assert_eq!(sent, [3, 3, 1], "ten a day");
         for at in 0..20 {
             bed.auth.may_mail(&format!("x{at}@example.org").parse().unwrap(), &from("192.0.2.9")).await.unwrap();
         }
