@@ -73,3 +73,6 @@ create table auth_idempotency (
     created_at  bigint not null
 );
 create index auth_idempotency_created on auth_idempotency (created_at);
+
+-- Elects the node that makes the next signing key, as the index on the active one does.
+create unique index auth_signing_keys_next on auth_signing_keys (state) where state = 'next';

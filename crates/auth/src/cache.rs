@@ -111,6 +111,16 @@ impl Cache {
         self.clear(user, |principal| principal.user() == Some(user));
     }
 
+    /// Forgets everybody.
+    pub(crate) fn clear_all(&self) {
+        for stripe in &self.changes {
+            stripe.fetch_add(1, Ordering::SeqCst);
+        }
+        for shard in &self.shards {
+            lock(shard).clear();
+        }
+    }
+
     fn clear(&self, user: Id<User>, is_gone: impl Fn(&Principal) -> bool) {
         self.changes[stripe(user)].fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {

@@ -90,6 +90,9 @@ pub enum Error {
         /// Its name.
         kid: String,
     },
+    /// No signing key has this name; [`crate::Service::list_keys`] tells them.
+    #[error("there is no signing key of this name; `cgcg keys list` prints all")]
+    KeyNotFound,
     /// A key could not be made or used.
     #[error("keys: {0}")]
     Key(String),

@@ -1,18 +1,23 @@
 //! The keys that sign access tokens, and those that check them. In memory only: who stores and seals them is elsewhere.
 
 mod key;
+mod listed;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use cgcg_core::Timestamp;
 use serde_json::{Value, json};
 
 pub use key::{PublicKey, SigningKey};
+pub use listed::{KeyState, ListedKey};
 
 /// The one algorithm of our tokens, as it stands in header and JWK (RFC 8037).
 pub const ALGORITHM: &str = "EdDSA";
+/// How long verifiers may keep the JWKS. A key is published at least that long before it signs.
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(3_600);
 
 /// A key that checks tokens, and until when.
 #[derive(Debug, Clone)]
@@ -59,6 +64,12 @@ impl Keys {
             .get(kid)
             .filter(|one| one.until.is_none_or(|until| now < until));
         found.map(|one| &one.key)
+    }
+
+    /// Whether every key that `before` publishes at `now` is still here.
+    pub(crate) fn hold_all_of(&self, before: &Self, now: Timestamp) -> bool {
+        let mut names = before.published.keys();
+        names.all(|kid| before.find(kid, now).is_none() || self.find(kid, now).is_some())
     }
 
     /// What `/.well-known/jwks.json` answers.

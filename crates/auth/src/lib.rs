@@ -33,9 +33,9 @@ pub use schemas::{
     AccountCreate, AdminCreate, AuditAction, AuditEntry, AuditFilter, Credentials, Device,
     Registered, SessionInfo, SessionUpdate, SetupCreate, Tokens,
 };
-pub use service::{Host, Service};
+pub use service::{Host, Pace, Service};
 pub use settings::{
-    Audit as AuditSettings, LostResponse, Passwords, Registration, RegistrationPolicy, Roles,
+    Audit as AuditSettings, Keys as KeySettings, LostResponse, Passwords, Registration, RegistrationPolicy, Roles,
     Sessions, Settings, Tokens as TokenSettings,
 };
 pub use throttle::ThrottleSettings;

@@ -1,5 +1,6 @@
 mod audit;
 mod authenticate;
+mod keys;
 mod login;
 mod mail;
 mod observer;
@@ -7,10 +8,13 @@ mod one_time;
 mod open;
 mod refresh;
 mod register;
+mod rotate;
 mod session;
 mod session_list;
 mod setup;
 mod throttle;
+
+pub use rotate::Pace;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -70,6 +74,8 @@ struct Opened {
     ring: KeyRing,
     issuer: Issuer,
     verifier: Verifier,
+    /// Held while the keys are read again.
+    reload: tokio::sync::Mutex<()>,
 }
 
 impl Service {

@@ -12,6 +12,8 @@ pub struct Settings {
     pub registration: Registration,
     /// Access tokens.
     pub tokens: Tokens,
+    /// Keys that sign access tokens.
+    pub keys: Keys,
     /// Logins on a device.
     pub sessions: Sessions,
     /// What a password must be, and what hashing it may cost.
@@ -68,6 +70,22 @@ impl Default for Tokens {
             password_grant: true,
             issuer: None,
             audience: None,
+        }
+    }
+}
+
+/// Keys that sign access tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// How long one key signs before the next takes over. 1 to 366 d.
+    pub rotate_every: Span,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            rotate_every: Span::days(90),
         }
     }
 }
@@ -185,6 +203,11 @@ impl Settings {
                 "tokens.access_ttl",
                 minutes(1, 60).contains(&self.tokens.access_ttl),
                 "expected 1m to 60m",
+            ),
+            (
+                "keys.rotate_every",
+                (Span::days(1)..=Span::days(366)).contains(&self.keys.rotate_every),
+                "expected 1d to 366d",
             ),
             (
                 "sessions.absolute",

@@ -1,6 +1,7 @@
 mod account;
 mod audit;
 mod devices;
+mod keys;
 mod login;
 mod refresh;
 #[cfg(feature = "router")]
@@ -65,6 +66,10 @@ impl Bed {
 
     /// A node whose master key is made of `seed`.
     fn unopened(db: Db, clock: TestClock, settings: Settings, seed: u8) -> Self {
+        Self::with_keys(db, clock, settings, keys(seed))
+    }
+
+    fn with_keys(db: Db, clock: TestClock, settings: Settings, keys: FeatureKeys) -> Self {
         // Only the first call of a process can succeed.
         jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
             .install_default()
@@ -75,7 +80,7 @@ impl Bed {
             db.clone(),
             time.clone(),
             settings,
-            keys(seed),
+            keys,
             Arc::new(directory.clone()),
             published.clone(),
             Host {

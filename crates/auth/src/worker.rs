@@ -10,18 +10,18 @@ use crate::{Error, Service, store};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
-/// How long another node may sign with a key that this one does not know.
-const RELOAD: Duration = Duration::from_secs(60);
 /// How exact `last_seen_at` is.
 const SEEN: Duration = Duration::from_secs(60);
 /// Sessions in one transaction.
 const SEEN_BATCH: usize = 200;
+/// So often each node reads the keys: that late it sees what another one did to them.
+pub(crate) const RELOAD: Duration = Duration::from_secs(60);
 /// Rows in one transaction: others wait for the writer meanwhile.
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Background work: `auth.keys` takes over what other nodes did to the keys, `auth.seen` writes when sessions were
-    /// used, `auth.purge` removes what nobody needs any more: sessions 30 days and one-time tokens 7 days after their
+    /// Background work: `auth.keys` rotates the signing keys and takes over what other nodes did to them,
+    /// `auth.seen` writes when sessions were used, `auth.purge` removes what nobody needs any more: sessions 30 days and one-time tokens 7 days after their
     /// end, failures a day later, the audit after `audit.keep`.
     pub fn workers(&self) -> Vec<Worker> {
         let (reload, seen, purge) = (self.clone(), self.clone(), self.clone());
@@ -47,8 +47,8 @@ impl Service {
     async fn reload_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
         while self.pause(RELOAD, &cancel).await {
             // The keys in memory stay good: a database that is away is no reason to stop signing.
-            if let Err(error) = self.reload_keys().await {
-                warn!(%error, "cannot read the signing keys; the known ones stay in force");
+            if let Err(error) = self.keep_keys().await {
+                warn!(%error, "cannot read or rotate the signing keys; the known ones stay in force");
             }
         }
         Ok(())

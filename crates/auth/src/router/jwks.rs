@@ -7,8 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cgcg_web::Problem;
 
 use crate::Service;
+use crate::keyring::JWKS_MAX_AGE;
 
-/// The keys that check access tokens (RFC 7517).
+/// The keys that check access tokens (RFC 7517): the one that signs, the one that will, and those whose tokens are
+/// still good. Keep them for an hour at most.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
@@ -34,13 +36,14 @@ pub(super) async fn get_jwks(
     let same = known
         .flat_map(|value| value.split(','))
         .any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     let mut answer = if same {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
     answer
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .insert_header((CACHE_CONTROL, cache))
         .insert_header((ETAG, etag));
     if same {
         return Ok(answer.finish());

@@ -32,6 +32,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)
                     .retry_after(retry_after)
             }
+            Error::KeyNotFound => Self::not_found("signing_key_not_found", detail),
             Error::NotAPerson => Denied::NotAPerson.into(),
             Error::NotOpen => Denied::Unavailable.into(),
             Error::Overloaded => {

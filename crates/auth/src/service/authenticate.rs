@@ -60,12 +60,17 @@ impl Authenticator for Service {
 impl Service {
     async fn check(&self, token: &str, key: Key) -> Result<Arc<Principal>, Denied> {
         let opened = self.opened().map_err(|_| Denied::Unavailable)?;
+        let keys = opened.ring.keys();
         let claims = match opened.verifier.verify(token, self.now()) {
             Ok(claims) => claims,
             Err(Rejected::Expired) => return Err(refused("expired", Denied::Expired)),
             Err(rejected) => return Err(refused(rejected.reason(), Denied::Invalid)),
         };
         let mark = self.0.cache.mark(claims.sub);
+        // Checked by a key that was revoked meanwhile: what is kept before a revoke is cleared by it, this would not be.
+        if !Arc::ptr_eq(&keys, &opened.ring.keys()) {
+            return Box::pin(self.check(token, key)).await;
+        }
         let read_at = self.0.clock.monotonic();
         let found = self.standing(claims.sid).await.map_err(|error| {
             warn!(%error, "cannot check a token");

@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use cgcg_core::{Conn, Id, Meta, ScopeInfo};
+use tokio::sync::Mutex;
 
 use super::{Opened, Service};
 use crate::Error;
-use crate::keyring::{KeyRing, Keys, PublicKey, Published, SigningKey};
+use crate::keyring::KeyRing;
 use crate::store;
-use crate::store::keys::SigningKeyInDb;
 use crate::token::{Issuer, Verifier};
 
 /// The role that may do everything.
@@ -42,16 +42,8 @@ impl Service {
             ring,
             issuer,
             verifier,
+            reload: Mutex::default(),
         }));
-        Ok(())
-    }
-
-    /// Takes the keys that are in the database now: another node may have put others in force.
-    pub(crate) async fn reload_keys(&self) -> Result<(), Error> {
-        let opened = self.opened()?;
-        if let Some(keys) = self.load_keys().await? {
-            opened.ring.replace(keys);
-        }
         Ok(())
     }
 
@@ -70,65 +62,6 @@ impl Service {
             aud,
             ttl: tokens.access_ttl,
         })
-    }
-
-    /// Makes a key and loads what is there then: of two nodes on an empty database, one stored its own.
-    async fn first_keys(&self) -> Result<Keys, Error> {
-        let key = SigningKey::generate()?;
-        let sealed = self
-            .0
-            .keys
-            .seal
-            .current
-            .seal(key.pkcs8(), key.kid().as_bytes())?;
-        let mut conn = self.0.db.begin().await?;
-        store::keys::elect(
-            &mut conn,
-            key.kid(),
-            &key.public().jwk(),
-            &sealed,
-            self.now(),
-        )
-        .await?;
-        conn.commit().await?;
-        self.load_keys()
-            .await?
-            .ok_or_else(|| Error::Key("the signing key was not stored".to_owned()))
-    }
-
-    async fn load_keys(&self) -> Result<Option<Keys>, Error> {
-        let rows = store::keys::list(&mut self.0.db.read().await?).await?;
-        let mut active = None;
-        let mut others = Vec::new();
-        for row in rows {
-            if row.state == "active" {
-                active = Some(self.unseal(&row)?);
-            } else {
-                others.push(Published {
-                    key: PublicKey::from_jwk(&row.public_jwk)?,
-                    until: row.delete_at,
-                });
-            }
-        }
-        Ok(active.map(|active| Keys::new(active, others)))
-    }
-
-    fn unseal(&self, row: &SigningKeyInDb) -> Result<SigningKey, Error> {
-        let wrong_key = || Error::WrongKey {
-            kid: row.kid.clone(),
-        };
-        let pkcs8 = self
-            .0
-            .keys
-            .seal
-            .open(&row.private_sealed, row.kid.as_bytes())
-            .map_err(|_| wrong_key())?;
-        let key = SigningKey::from_pkcs8(&pkcs8)?;
-        if key.kid() == row.kid {
-            Ok(key)
-        } else {
-            Err(wrong_key())
-        }
     }
 
     /// Writes only what differs, so that a start without news takes no writer.

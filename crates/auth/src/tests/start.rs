@@ -33,7 +33,8 @@ both! {
         }
         let beds = starts.join_all().await;
         let first = beds[0].auth.jwks().unwrap();
-        assert_eq!(first["keys"].as_array().unwrap().len(), 1);
+        // The one that signs and the next.
+        assert_eq!(first["keys"].as_array().unwrap().len(), 2);
         let tokens = beds[0].person("ada@example.org").await;
         for bed in &beds {
             assert_eq!(bed.auth.jwks().unwrap(), first);
