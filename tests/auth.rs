@@ -132,8 +132,8 @@ on_both! {
         }
     }
 
-    /// J15: one door.
-    fn a_credential_comes_in_one_header_only(setup: Setup) {
+    /// Two headers are refused; a cookie and the query are never read.
+    fn j15_a_credential_comes_in_one_header_only(setup: Setup) {
         let server = setup.start();
         let ada = server.person("ada@example.org");
         let bearer = format!("Bearer {}", ada.access);

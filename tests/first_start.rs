@@ -19,7 +19,7 @@ on_both! {
         assert!(!link.status.success());
     }
 
-    fn fifty_that_open_the_link_at_once_make_one_administrator(setup: Setup) {
+    fn o1_fifty_that_open_the_link_at_once_make_one_administrator(setup: Setup) {
         let mut server = setup.start();
         let token = server.setup_token();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -66,9 +66,9 @@ on_both! {
         server.get_as(&root, "/api/v1/users").is(200);
     }
 
-    fn another_master_key_does_not_start_and_says_which_one_is_needed(setup: Setup) {
+    fn o2_another_master_key_does_not_start_and_says_which_one_is_needed(setup: Setup) {
         drop(setup.start());
-        let other = setup.clone().with("CGCG_KEYS__MASTER", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
+        let other = setup.clone().with("CGCG_KEYS__MASTER", "nzxh0guE53UqxvAdWLNJfp88YdILhOd1KsbwHVizSX4=");
         let output = other.run(&["serve"]);
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8(output.stderr).unwrap();
@@ -79,7 +79,7 @@ on_both! {
 /// They share the database and make one key: the second writer of a key must not replace the first one's.
 #[test]
 #[cfg(feature = "sqlite")]
-fn two_programs_that_start_at_once_in_one_empty_folder_share_one_key() {
+fn o2_two_programs_that_start_at_once_in_one_empty_folder_share_one_key() {
     for _ in 0..5 {
         let setup = sqlite();
         let [one, two] = std::thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn a_database_in_a_folder_that_others_may_enter_is_still_for_its_owner_only() {
 
 #[test]
 #[cfg(feature = "sqlite")]
-fn a_key_file_that_is_open_cut_or_gone_does_not_start() {
+fn o2_a_key_file_that_is_open_cut_replaced_or_gone_does_not_start() {
     let setup = sqlite();
     drop(setup.start());
     let key = setup.folder().join("data/master.key");
@@ -147,6 +147,8 @@ fn a_key_file_that_is_open_cut_or_gone_does_not_start() {
     let whole = fs::read(&key).unwrap();
     fs::write(&key, &whole[..20]).unwrap();
     refused("restore it from a backup");
+    fs::write(&key, "nzxh0guE53UqxvAdWLNJfp88YdILhOd1KsbwHVizSX4=\n").unwrap();
+    refused("bring the key of the node that made it");
     fs::remove_file(&key).unwrap();
     refused("is missing");
     fs::write(&key, &whole).unwrap();

@@ -10,6 +10,8 @@ mod bad_input;
 mod crash;
 #[cfg(feature = "auth")]
 mod first_start;
+#[cfg(feature = "auth")]
+mod keys;
 #[cfg(all(feature = "auth", feature = "postgres"))]
 mod nodes;
 #[cfg(feature = "auth")]

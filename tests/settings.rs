@@ -118,6 +118,76 @@ fn secrets_are_never_shown() {
     );
 }
 
+/// Nothing is made of a key that somebody else may know.
+#[test]
+fn o3_j16_a_short_empty_or_sample_master_key_does_not_start() {
+    let unfit = [
+        ("", "32 bytes"),
+        ("c2hvcnQ=", "32 bytes"),
+        ("changeme", "32 bytes"),
+        // 31 and 33 bytes of chance.
+        ("nzxh0guE53UqxvAdWLNJfp88YdILhOd1KsbwHVizSQ==", "32 bytes"),
+        ("nzxh0guE53UqxvAdWLNJfp88YdILhOd1KsbwHVizSX5/", "32 bytes"),
+        // Zeros, 00 01 02 and so on, and letters.
+        ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sample"),
+        ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "sample"),
+        ("c3VwZXItc2VjcmV0LWtleS1jaGFuZ2UtbWUtcGxlYXM=", "sample"),
+    ];
+    for (key, mend) in unfit {
+        for name in ["CGCG_KEYS__MASTER", "CGCG_KEYS__PREVIOUS"] {
+            let output = sqlite().with(name, key).run(&["serve"]);
+            assert_eq!(output.status.code(), Some(1), "{key}");
+            let said = text(output.stderr);
+            assert!(said.contains(mend) && said.contains(name), "{said}");
+            assert!(said.contains("openssl rand -base64 32"), "{said}");
+            assert!(key.is_empty() || !said.contains(key), "{said}");
+        }
+    }
+}
+
+/// The hash of a token is no secret; a token that somebody pasted in its place is one.
+#[test]
+fn s1_static_tokens_that_are_short_repeated_or_unhashed_do_not_start() {
+    let block = |name: &str, sha256: &str| {
+        format!(
+            "[[access.static_tokens]]\nid = \"01945c5e-0000-7000-8000-0000000000{name}\"\nname = \"{name}\"\n\
+             sha256 = \"{sha256}\"\nscopes = [\"*\"]\n"
+        )
+    };
+    let hash = "9f3c61d20b84e7752ac6f01d58b3497e9f3c61d20b84e7752ac6f01d58b3497e";
+    let unhashed = "cgs1_9f3c61d20b84e7752ac6f01d58b3497e9f3c61d20b84e7752ac6f01d58b3";
+    let files = [
+        block("01", &hash[..40]),
+        block("01", unhashed),
+        block("01", hash) + &block("02", hash),
+    ];
+    for file in files {
+        let setup = sqlite();
+        std::fs::write(setup.folder().join("cgcg.toml"), file).unwrap();
+        let output = setup.run(&["serve"]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(output.stderr);
+        assert!(said.contains("access.static_tokens"), "{said}");
+        assert!(!said.contains(unhashed), "{said}");
+    }
+}
+
+#[test]
+#[cfg(feature = "auth")]
+fn s1_static_tokens_beside_auth_do_not_start() {
+    let setup = sqlite();
+    let token = "[[access.static_tokens]]\nid = \"01945c5e-0000-7000-8000-000000000001\"\nname = \"ci\"\n\
+                 sha256 = \"9f3c61d20b84e7752ac6f01d58b3497e9f3c61d20b84e7752ac6f01d58b3497e\"\nscopes = [\"*\"]\n";
+    std::fs::write(setup.folder().join("cgcg.toml"), token).unwrap();
+    let output = setup.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(output.stderr);
+    assert!(
+        said.contains("only for builds without the Cargo feature `auth`"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_secret_may_stand_in_a_file_of_its_own() {
     let setup = sqlite().with("CGCG_DATABASE__URL_FILE", "url");

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use cgcg_core::{Clock, Db, MIGRATIONS, MasterKey, ScopeInfo, SystemClock};
+#[cfg(feature = "auth")]
+use cgcg_core::Principal;
+use cgcg_core::{Clock, Conn, Db, MIGRATIONS, MasterKey, ScopeInfo, SystemClock};
 
+use crate::master_key::MasterKeys;
 use crate::modules::{Built, Parts};
 use crate::settings::Settings;
 use crate::{Failure, features, master_key, own};
@@ -28,17 +31,17 @@ impl Assembly {
         if settings.database.migrate {
             MIGRATIONS.run(&db).await?;
         }
-        let key = master_key::load(settings, &db).await;
-        let key = match (key, settings.database.migrate) {
+        let keys = master_key::load(settings, &db).await;
+        let keys = match (keys, settings.database.migrate) {
             (Err(failure), false) => {
                 return Err(format!(
                     "{failure}; where the schema is older than this program, run: cgcg migrate"
                 )
                 .into());
             }
-            (key, _) => key?,
+            (keys, _) => keys?,
         };
-        let assembly = Self::make(settings, db, key)?;
+        let assembly = Self::make(settings, db, keys)?;
         if settings.database.migrate {
             assembly.migrate().await?;
         }
@@ -50,7 +53,11 @@ impl Assembly {
     /// What a build has, for printing: nothing is reached, nothing is kept.
     #[cfg(any(feature = "sqlite", feature = "postgres", feature = "users"))]
     pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
-        Self::make(settings, Db::detached()?, MasterKey::generate()?)
+        let keys = MasterKeys {
+            current: MasterKey::generate()?,
+            previous: None,
+        };
+        Self::make(settings, Db::detached()?, keys)
     }
 
     /// All that there is in a build that keeps nothing.
@@ -64,13 +71,13 @@ impl Assembly {
         })
     }
 
-    fn make(settings: &Settings, db: Db, key: MasterKey) -> Result<Self, Failure> {
+    fn make(settings: &Settings, db: Db, keys: MasterKeys) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let parts = Parts {
             settings,
             clock,
             db,
-            key,
+            keys,
         };
         let built = Built::new(&parts)?;
         Ok(Self {
@@ -91,6 +98,19 @@ impl Assembly {
             migrations.run(db).await?;
         }
         Ok(())
+    }
+
+    /// Seals with the current master key what was sealed with the one before; answers how many that were.
+    #[cfg(feature = "auth")]
+    pub(crate) async fn seal_anew(&self, conn: &mut Conn) -> Result<usize, Failure> {
+        let auth = &self.built.auth;
+        Ok(auth.reseal_keys(conn, &Principal::operator()).await?)
+    }
+
+    /// Without auth nothing is sealed.
+    #[cfg(not(feature = "auth"))]
+    pub(crate) async fn seal_anew(&self, _: &mut Conn) -> Result<usize, Failure> {
+        Ok(0)
     }
 
     /// Every right that routes of this build ask for.

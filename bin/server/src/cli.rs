@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Administrators and their credentials
     #[command(subcommand)]
     Admin(Admin),
+    /// The keys that sign access tokens, and the master key
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look at the settings
     #[command(subcommand)]
     Config(Config),
@@ -99,6 +102,33 @@ pub(crate) enum Admin {
         #[arg(long = "scope", required = true, value_name = "SCOPE")]
         scopes: Vec<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Print the keys that sign access tokens, and what each does
+    #[cfg(feature = "auth")]
+    List {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let the next signing key take over, once every verifier knows it; tokens of the one before stay good
+    #[cfg(feature = "auth")]
+    Rotate {
+        /// Once our own nodes know it, in two minutes at most: verifiers elsewhere may refuse tokens for up to an hour
+        #[arg(long)]
+        now: bool,
+        /// Refuse every token of this key, at once; without --now nothing else changes, but that the next takes over
+        /// from an active one. Running servers follow within a minute
+        #[arg(long, value_name = "KID")]
+        revoke: Option<String>,
+        /// Print the keys as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Seal with keys.master what was sealed with keys.previous; afterwards the previous key alone starts no server
+    RotateMaster,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod keys;
 mod migrate;
 mod print;
 mod serve;
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve { role } => return serve::run(settings, warnings, role).await,
         Command::Worker => return serve::run(settings, warnings, Role::Worker).await,
         Command::Admin(what) => return admin::run(what, &settings).await,
+        Command::Keys(what) => return keys::run(what, &settings).await,
         Command::Migrate => return migrate::run(settings).await,
         Command::Openapi | Command::Routes | Command::Config(_) => settings,
     };

@@ -1,13 +1,14 @@
-//! The secret that all others come from: where it is kept, and whether it is the right one.
+//! The secret that all others come from: where it is kept, whether it is the right one, and how another takes its place.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+mod file;
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cgcg_core::{Db, MasterKey, Meta};
+use cgcg_core::{Conn, Db, MasterKey, Meta, Secret};
 use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
@@ -17,13 +18,24 @@ use crate::settings::Settings;
 /// Under which the check value stands in the database.
 const CHECK: &str = "master_key_check";
 
+/// The key in force, and the one that it takes the place of.
+pub(crate) struct MasterKeys {
+    pub(crate) current: MasterKey,
+    /// Only opens and checks what was made before.
+    pub(crate) previous: Option<MasterKey>,
+}
+
 /// Why there is no key to work with. Each says the mend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFault {
-    #[error("keys.master is not 32 bytes in base64; make one with `openssl rand -base64 32`")]
-    NotBase64,
+    #[error("{0}: {1}")]
+    Setting(&'static str, Unfit),
     #[error("{0} does not hold 32 bytes in base64; restore it from a backup")]
     Damaged(PathBuf),
+    #[error(
+        "{0} holds a sample key or a text, not chance; restore it from a backup, or make one with `openssl rand -base64 32`"
+    )]
+    Sample(PathBuf),
     #[error("{0} can be read by others; run: chmod 600 {0}")]
     Open(PathBuf),
     #[error(
@@ -32,19 +44,33 @@ pub(crate) enum KeyFault {
     Missing(PathBuf),
     #[error(
         "this master key is not the one that the database was made with; bring the key of the node that made it \
-         (its data/master.key, or its keys.master)"
+         (its data/master.key, or its keys.master). To change the key, give the old one as keys.previous and run: \
+         cgcg keys rotate-master"
     )]
     Other,
+    #[error("keys.previous is the key in force as well; give the one before it, or none")]
+    SameTwice,
+    #[error(
+        "there is no keys.previous: put a new key in place of the old one, give the old one as keys.previous, and run \
+         this again"
+    )]
+    NoPrevious,
+}
+
+/// Why a text is no master key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfit {
+    #[error("expected 32 bytes in base64; make one with `openssl rand -base64 32`")]
+    Length,
+    #[error("it is a sample or a text, not chance; make one with `openssl rand -base64 32`")]
+    Sample,
 }
 
 /// The folder of the database file and the key, for its owner only.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     // Whoever made the folder beforehand, what is made inside is for its owner only: SQLite has no setting for it.
     rustix::process::umask(Mode::RWXU.complement());
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|failure| {
         format!(
             "{}: {failure}; choose another folder with --data",
@@ -54,73 +80,72 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// The key in force, checked against the database.
-pub(crate) async fn load(settings: &Settings, db: &Db) -> Result<MasterKey, Failure> {
+/// The keys in force, checked against the database.
+pub(crate) async fn load(settings: &Settings, db: &Db) -> Result<MasterKeys, Failure> {
     let known = Meta::find(db, CHECK).await?;
     let path = settings.data.dir.join("master.key");
-    let (key, made) = match &settings.keys.master {
-        Some(text) => (decode(text.expose()).ok_or(KeyFault::NotBase64)?, None),
-        None => from_file(&path, known.is_some())?,
+    let (current, made) = match &settings.keys.master {
+        Some(text) => (from_setting("keys.master", text)?, None),
+        None => file::from_file(&path, known.is_some())?,
     };
-    let check = key.check_value()?;
-    if Meta::claim(db, CHECK, &check).await? != check {
+    let previous = settings.keys.previous.as_ref();
+    let previous = previous
+        .map(|text| from_setting("keys.previous", text))
+        .transpose()?;
+    let keys = MasterKeys { current, previous };
+    let (check, before) = keys.check_values()?;
+    if before.as_ref() == Some(&check) {
+        return Err(KeyFault::SameTwice.into());
+    }
+    let stored = Meta::claim(db, CHECK, &check).await?;
+    if before.as_ref() == Some(&stored) {
+        tracing::warn!(
+            "the master key is being changed; once every node has both, run: cgcg keys rotate-master"
+        );
+    } else if stored != check {
         // A key that was made a moment ago has protected nothing yet.
         made.map(fs::remove_file).transpose()?;
         return Err(KeyFault::Other.into());
     }
-    Ok(key)
+    Ok(keys)
 }
 
-/// The key of the file, and the file where it was made just now.
-fn from_file(path: &Path, needed: bool) -> Result<(MasterKey, Option<&Path>), Failure> {
-    match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-            Err(KeyFault::Open(path.into()).into())
-        }
-        Ok(_) => read(path).map(|key| (key, None)),
-        Err(failure) if failure.kind() == ErrorKind::NotFound && needed => {
-            Err(KeyFault::Missing(path.into()).into())
-        }
-        Err(failure) if failure.kind() == ErrorKind::NotFound => make(path),
-        Err(failure) => Err(format!("{}: {failure}", path.display()).into()),
+/// From now on the database belongs to the current key: a node with the previous one alone does not start. In the
+/// transaction in which everything is sealed anew.
+pub(crate) async fn hand_over(keys: &MasterKeys, conn: &mut Conn) -> Result<(), Failure> {
+    let (current, previous) = keys.check_values()?;
+    let previous = previous.ok_or(KeyFault::NoPrevious)?;
+    Meta::replace(conn, CHECK, &previous, &current).await?;
+    Ok(())
+}
+
+impl MasterKeys {
+    fn check_values(&self) -> Result<(String, Option<String>), Failure> {
+        let previous = self.previous.as_ref().map(MasterKey::check_value);
+        Ok((self.current.check_value()?, previous.transpose()?))
     }
 }
 
-fn read(path: &Path) -> Result<MasterKey, Failure> {
-    let text = fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|failure| format!("{}: {failure}", path.display()))?;
-    Ok(decode(&text).ok_or_else(|| KeyFault::Damaged(path.into()))?)
+fn from_setting(name: &'static str, text: &Secret<String>) -> Result<MasterKey, KeyFault> {
+    decode(text.expose()).map_err(|unfit| KeyFault::Setting(name, unfit))
 }
 
-/// Written whole under a name that nobody else has, then linked: two processes that start at once get one key, and none
-/// reads half of it.
-fn make(path: &Path) -> Result<(MasterKey, Option<&Path>), Failure> {
-    // A key is chance enough for the name of a draft, through its check value.
-    let key = MasterKey::generate()?;
-    let draft = path.with_extension(format!("key.{}", key.check_value()?));
-    let text = Zeroizing::new(STANDARD.encode(key.expose()) + "\n");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Ok(()) => {
-            path.parent()
-                .map(|folder| fs::File::open(folder)?.sync_all())
-                .transpose()?;
-            Ok((read(path)?, Some(path)))
-        }
-        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => Ok((read(path)?, None)),
-        Err(failure) => Err(failure.into()),
+/// The key of a text, unless it is one that nobody drew by chance.
+pub(crate) fn decode(text: &str) -> Result<MasterKey, Unfit> {
+    let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new);
+    let bytes = bytes.map_err(|_| Unfit::Length)?;
+    let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Unfit::Length)?;
+    if is_sample(&bytes) {
+        return Err(Unfit::Sample);
     }
+    MasterKey::new(bytes).map_err(|_| Unfit::Sample)
 }
 
-pub(crate) fn decode(text: &str) -> Option<MasterKey> {
-    let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
-    MasterKey::new(bytes.as_slice().try_into().ok()?).ok()
+/// Letters throughout, or bytes in even steps, as in documentation. Chance makes such a key once in 10^13.
+fn is_sample(bytes: &[u8; 32]) -> bool {
+    let step = bytes[1].wrapping_sub(bytes[0]);
+    let steps = bytes
+        .windows(2)
+        .all(|pair| pair[1].wrapping_sub(pair[0]) == step);
+    steps || bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }

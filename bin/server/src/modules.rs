@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use cgcg_core::{Authenticator, Clock, Db, MasterKey};
+use cgcg_core::{Authenticator, Clock, Db};
 #[cfg(feature = "users")]
 use cgcg_core::{NoPublisher, Publisher};
 use cgcg_web::Module;
 
 use crate::Failure;
+use crate::master_key::MasterKeys;
 use crate::settings::Settings;
 
 /// All features of this build, shared by all threads.
@@ -22,7 +23,7 @@ pub(crate) struct Parts<'a> {
         not(feature = "auth"),
         expect(dead_code, reason = "only auth has a key of its own yet")
     )]
-    pub(crate) key: MasterKey,
+    pub(crate) keys: MasterKeys,
 }
 
 /// What was made.
@@ -92,9 +93,11 @@ impl Parts<'_> {
     ) -> Result<cgcg_auth::Service, Failure> {
         // Fails only where it is installed already.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let previous = self.keys.previous.as_ref();
+        let previous = previous.map(|key| key.derive("auth"));
         let keys = cgcg_core::FeatureKeys {
-            current: self.key.derive("auth")?,
-            previous: None,
+            current: self.keys.current.derive("auth")?,
+            previous: previous.transpose()?,
         };
         let host = cgcg_auth::Host {
             public_url: self.settings.http.public_url.clone(),

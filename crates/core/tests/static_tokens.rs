@@ -118,7 +118,7 @@ fn a_principal_of_a_token_that_is_no_longer_listed_is_not_valid() {
 }
 
 #[test]
-fn what_is_not_a_hash_is_refused_by_name_and_not_repeated() {
+fn s1_what_is_not_a_hash_is_refused_by_name_and_not_repeated() {
     let short = hex(TOKEN)[1..].to_owned();
     let long = format!("{}0", hex(TOKEN));
     let no_hex = hex(TOKEN).replace(|letter: char| letter.is_ascii_digit(), "+");
@@ -139,7 +139,7 @@ fn what_is_not_a_hash_is_refused_by_name_and_not_repeated() {
 }
 
 #[test]
-fn a_hash_or_an_id_that_stands_there_twice_is_refused() {
+fn s1_a_hash_or_an_id_that_stands_there_twice_is_refused() {
     let (first, mut second) = (token("a", TOKEN, None), token("b", TOKEN, None));
     second.sha256 = second.sha256.to_uppercase();
     let twice = StaticTokensError::Repeated("b".to_owned());
@@ -157,7 +157,7 @@ fn a_hash_or_an_id_that_stands_there_twice_is_refused() {
 }
 
 #[test]
-fn without_an_authenticator_nobody_passes() {
+fn s1_without_an_authenticator_nobody_passes() {
     cgcg_testkit::run(async {
         let tokens = tokens(&[token("ci", TOKEN, None)], &TestClock::default()).unwrap();
         let principal = tokens

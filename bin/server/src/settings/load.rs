@@ -15,7 +15,7 @@ use crate::cli::Common;
 use crate::features::FEATURES;
 
 /// Settings that may also come from a file of their own: `<key>_file`. Never shown.
-pub(super) const SECRETS: &[&str] = &["database.url", "keys.master"];
+pub(super) const SECRETS: &[&str] = &["database.url", "keys.master", "keys.previous"];
 
 /// Sections of the server itself.
 const OWN: &[&str] = &[

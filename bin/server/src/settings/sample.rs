@@ -5,7 +5,7 @@ const HEAD: &str = "\
 # Settings of CGCG. Every line that is commented out shows a default.
 # Each can be set in the environment as well: http.listen is CGCG_HTTP__LISTEN.
 # Durations: 500ms, 30s, 10m, 24h, 7d. Sizes: bytes, or 16KiB, 1MiB, 1GiB.
-# A secret may stand in a file of its own: database.url_file, keys.master_file.
+# A secret may stand in a file of its own: database.url_file, keys.master_file, keys.previous_file.
 ";
 
 const DATA: &str = "\
@@ -37,6 +37,10 @@ const KEYS: &str = "\
 # The key that all others are derived from: 32 bytes in base64, as `openssl rand -base64 32` prints them.
 # All nodes of one database need the same. Without it, <data.dir>/master.key is used, and made at the first start.
 # master =
+# The key before that one, while it is being changed: it opens and checks what was made with it, and makes nothing.
+# With several nodes, give all of them the new key here first, then exchange the two. Then run `cgcg keys rotate-master`,
+# and take it away once auth.sessions.idle has passed: what it made has ended by then, or was made anew.
+# previous =
 ";
 
 const LOG: &str = "\

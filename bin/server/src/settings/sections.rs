@@ -55,6 +55,7 @@ pub(crate) struct Http {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Keys {
     pub(crate) master: Option<Secret<String>>,
+    pub(crate) previous: Option<Secret<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,13 +169,12 @@ impl Http {
 
 impl Keys {
     pub(super) fn validate(&self) -> Vec<(&'static str, String)> {
-        let wrong = self
-            .master
-            .as_ref()
-            .is_some_and(|text| master_key::decode(text.expose()).is_none());
-        let mend =
-            "expected 32 bytes in base64; make one with `openssl rand -base64 32`".to_owned();
-        wrong.then_some(("master", mend)).into_iter().collect()
+        let given = [("master", &self.master), ("previous", &self.previous)];
+        let unfit = given.into_iter().filter_map(|(key, text)| {
+            let unfit = master_key::decode(text.as_ref()?.expose()).err()?;
+            Some((key, unfit.to_string()))
+        });
+        unfit.collect()
     }
 }
 

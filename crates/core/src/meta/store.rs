@@ -2,7 +2,7 @@ use sqlx::query_scalar;
 
 use crate::{Conn, Db, on};
 
-/// Facts about the whole database, one row each, never changed once they are set.
+/// Facts about the whole database, one row each. Once set they stay, but for [`Meta::replace`].
 pub struct Meta;
 
 impl Meta {
@@ -21,6 +21,20 @@ impl Meta {
         let known = find(&mut conn, key).await?;
         conn.commit().await?;
         known.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// Puts `to` where `from` stands, in the caller's transaction. Where something else stands, it stays.
+    pub async fn replace(conn: &mut Conn, key: &str, from: &str, to: &str) -> sqlx::Result<()> {
+        let sql = "update _meta set value = $3 where key = $1 and value = $2";
+        on!(conn, |c| {
+            sqlx::query(sql)
+                .bind(key)
+                .bind(from)
+                .bind(to)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
     }
 
     /// What stands under `key`.
