@@ -3,6 +3,9 @@
 mod audit;
 mod cache;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keyring;
 mod mail;
 mod message;

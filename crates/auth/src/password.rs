@@ -11,5 +11,11 @@ pub use policy::{MAX_BYTES, MAX_CHARS, Normal, Policy};
 pub use pool::{Lane, Load, Overloaded, Pool, Verdict};
 pub use settings::{Argon2Settings, PoolSettings};
 
+/// Whether a stored hash reads well: for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn reads(stored: &str) -> bool {
+    phc::Recipe::parse(stored).is_some()
+}
+
 #[cfg(test)]
 mod tests;

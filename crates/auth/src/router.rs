@@ -15,6 +15,9 @@ use cgcg_web::{BodyLimit, Module, client_ip, request_id};
 use utoipa::OpenApi;
 
 use crate::{Device, MIGRATIONS, Service, TOPICS, scopes};
+#[cfg(feature = "fuzzing")]
+pub(crate) use token::parameters;
+
 
 /// No request of this feature is longer; what is read before a password is checked should be short.
 const BODY: BodyLimit = BodyLimit(16 * 1_024);

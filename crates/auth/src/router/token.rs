@@ -140,6 +140,12 @@ fn parse(body: &[u8]) -> Result<Parameters, Refusal> {
     Ok(Parameters(seen))
 }
 
+/// The parameters of a form, where it reads well: for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn parameters(body: &[u8]) -> Option<BTreeMap<String, String>> {
+    parse(body).ok().map(|form| form.0)
+}
+
 /// An error in the words of RFC 6749, with the members of our problems beside them.
 struct Refusal {
     status: StatusCode,

@@ -12,6 +12,7 @@ use crate::keyring::{KeyRing, Keys, Published, SigningKey};
 mod claims;
 mod header;
 mod shape;
+mod wycheproof;
 
 /// 2030-01-01T00:00:00Z.
 const NOW: Timestamp = Timestamp::from_micros(1_893_456_000_000_000);
