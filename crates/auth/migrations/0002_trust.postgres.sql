@@ -5,7 +5,8 @@ create table auth_service_accounts (
     about       text not null,
     disabled_at bigint,
     created_by  uuid,
-    created_at  bigint not null
+    created_at  bigint not null,
+    version     bigint not null
 );
 
 create table auth_api_keys (

@@ -5,7 +5,8 @@ create table auth_service_accounts (
     about       text not null,
     disabled_at integer,
     created_by  blob,
-    created_at  integer not null
+    created_at  integer not null,
+    version     integer not null
 ) strict;
 
 create table auth_api_keys (

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use cgcg_core::{Id, Principal, Proof, Session, Timestamp, User};
+use cgcg_core::{ApiKey, Id, Principal, Proof, Session, Timestamp, User};
+use uuid::Uuid;
 
 /// Locks that share the work, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -14,6 +15,8 @@ const SHARDS: usize = 16;
 const PER_SHARD: usize = 625;
 /// Accounts whose last bytes are alike share a count of changes.
 const STRIPES: usize = 256;
+/// Behind the stripes: the count of all changes, for what is read before its account is known.
+const ANY: usize = STRIPES;
 
 /// SHA-256 of a token: the cache holds no token.
 pub(crate) type Key = [u8; 32];
@@ -22,7 +25,7 @@ pub(crate) type Key = [u8; 32];
 /// in the moment that the change is committed.
 pub(crate) struct Cache {
     shards: [Mutex<HashMap<Key, Entry>>; SHARDS],
-    changes: [AtomicU64; STRIPES],
+    changes: [AtomicU64; STRIPES + 1],
 }
 
 struct Entry {
@@ -67,7 +70,15 @@ impl Cache {
     }
 
     pub(crate) fn mark(&self, user: Id<User>) -> Mark {
-        let stripe = stripe(user);
+        self.mark_at(stripe(user.uuid()))
+    }
+
+    /// For a credential that does not say whose it is: a change of anybody counts.
+    pub(crate) fn mark_any(&self) -> Mark {
+        self.mark_at(ANY)
+    }
+
+    fn mark_at(&self, stripe: usize) -> Mark {
         Mark {
             stripe,
             changes: self.changes[stripe].load(Ordering::SeqCst),
@@ -103,26 +114,42 @@ impl Cache {
 
     /// Forgets one session.
     pub(crate) fn clear_session(&self, user: Id<User>, session: Id<Session>) {
-        self.clear(user, |principal| principal.proof == Proof::Session(session));
+        self.clear(user.uuid(), |principal| {
+            principal.proof == Proof::Session(session)
+        });
     }
 
-    /// Forgets all sessions of an account.
+    /// Forgets one API key of a user or a service account.
+    pub(crate) fn clear_key(&self, owner: Uuid, key: Id<ApiKey>) {
+        self.clear(owner, |principal| principal.proof == Proof::ApiKey(key));
+    }
+
+    /// Forgets all sessions and keys of an account.
     pub(crate) fn clear_user(&self, user: Id<User>) {
-        self.clear(user, |principal| principal.user() == Some(user));
+        self.clear_subject(user.uuid());
     }
 
-    /// Forgets everybody.
+    /// Forgets all sessions and keys of a user or a service account.
+    pub(crate) fn clear_subject(&self, subject: Uuid) {
+        self.clear(subject, |principal| principal.subject.uuid() == subject);
+    }
+
+    /// Forgets everybody: a role means something else now, or a signing key is gone.
     pub(crate) fn clear_all(&self) {
-        for stripe in &self.changes {
-            stripe.fetch_add(1, Ordering::SeqCst);
+        for changes in &self.changes {
+            changes.fetch_add(1, Ordering::SeqCst);
         }
-        for shard in &self.shards {
-            lock(shard).clear();
-        }
+        self.drop_where(|_| true);
     }
 
-    fn clear(&self, user: Id<User>, is_gone: impl Fn(&Principal) -> bool) {
-        self.changes[stripe(user)].fetch_add(1, Ordering::SeqCst);
+    fn clear(&self, subject: Uuid, is_gone: impl Fn(&Principal) -> bool) {
+        for stripe in [stripe(subject), ANY] {
+            self.changes[stripe].fetch_add(1, Ordering::SeqCst);
+        }
+        self.drop_where(is_gone);
+    }
+
+    fn drop_where(&self, is_gone: impl Fn(&Principal) -> bool) {
         for shard in &self.shards {
             lock(shard).retain(|_, entry| !is_gone(&entry.principal));
         }
@@ -152,6 +179,6 @@ fn make_room(shard: &mut HashMap<Key, Entry>) {
     shard.retain(|_, entry| entry.fresh_until > median);
 }
 
-fn stripe(user: Id<User>) -> usize {
-    usize::from(user.uuid().as_bytes()[15]) % STRIPES
+fn stripe(subject: Uuid) -> usize {
+    usize::from(subject.as_bytes()[15]) % STRIPES
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cgcg_core::{DirectoryError, Invalid, KeyError, SeamError};
+use cgcg_core::{Denied, DirectoryError, Invalid, KeyError, ObserverError, SeamError};
 
 use crate::keyring::RingError;
 use crate::password::Overloaded;
@@ -55,15 +55,6 @@ pub enum Error {
     /// Nobody gives away a right that they lack.
     #[error("you cannot grant what you do not have")]
     ScopeNotHeld,
-    /// It lacks a scope.
-    #[error("it lacks the scope {0}")]
-    MissingScope(&'static str),
-    /// The account may do more than the caller.
-    #[error("this account may do more than you")]
-    TargetOutranksCaller,
-    /// No such account.
-    #[error("no such account")]
-    UserNotFound,
     /// No such session, or that of somebody else, or it has ended.
     #[error("no such session")]
     SessionNotFound,
@@ -73,6 +64,45 @@ pub enum Error {
         /// So long.
         retry_after: Duration,
     },
+    /// A scope is lacking, or the session or key of the caller has ended meanwhile.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The account may do more than the caller: nobody changes those above them.
+    #[error("this account may do more than you may")]
+    TargetOutranksCaller,
+    /// Without this administrator nobody could make another.
+    #[error("one administrator has to stay")]
+    LastAdmin,
+    /// There is no such account of a person.
+    #[error("no such account")]
+    UserNotFound,
+    /// There is no such role.
+    #[error("no such role")]
+    RoleNotFound,
+    /// There is no such service account.
+    #[error("no such service account")]
+    ServiceAccountNotFound,
+    /// There is no such key, or it is somebody else's.
+    #[error("no such API key")]
+    ApiKeyNotFound,
+    /// `admin` and `user` are what the code says.
+    #[error("a built-in role cannot be changed")]
+    BuiltinRole,
+    /// The settings give this role to new accounts.
+    #[error("roles.default of the settings names this role")]
+    RoleInUse,
+    /// Another role or service account has this name.
+    #[error("this name is taken")]
+    NameTaken,
+    /// Somebody changed it since the caller read it. Read it again.
+    #[error("it has changed since that version")]
+    VersionMismatch,
+    /// The owner has as many live keys as the settings allow. Revoke one.
+    #[error("there are too many live API keys; revoke one")]
+    TooManyKeys,
+    /// A disabled service account gets no keys.
+    #[error("the service account is disabled")]
+    ServiceAccountDisabled,
     /// Too many hashes wait. Nothing was done: try again in a second.
     #[error("too many logins at once; try again")]
     Overloaded,
@@ -118,6 +148,16 @@ impl From<DirectoryError> for Error {
             // An account that goes away between two statements is an account that nobody can log in to.
             DirectoryError::NotFound => Self::InvalidCredentials,
             DirectoryError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<ObserverError> for Error {
+    fn from(error: ObserverError) -> Self {
+        match error {
+            ObserverError::Refused { code: "last_admin" } => Self::LastAdmin,
+            ObserverError::Refused { .. } => Self::TargetOutranksCaller,
+            ObserverError::Database(error) => Self::Database(error),
         }
     }
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod api_key;
 mod audit;
 mod cache;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod key_use;
 pub mod keyring;
 mod mail;
 mod message;
@@ -16,7 +18,6 @@ mod refresh;
 mod router;
 
 mod schemas;
-#[cfg(feature = "router")]
 mod scopes;
 mod seen;
 mod service;
@@ -33,13 +34,16 @@ use cgcg_core::{Migrations, Step};
 pub use error::Error;
 pub use message::TOPICS;
 pub use schemas::{
-    AccountCreate, AdminCreate, AuditAction, AuditEntry, AuditFilter, Credentials, Device,
-    Registered, SessionInfo, SessionUpdate, SetupCreate, Tokens,
+    About, AccountCreate, AdminCreate, ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId, AuditAction,
+    AuditEntry, AuditFilter, Credentials, Device, Name, Registered, Role, RoleCreate, RoleId,
+    RoleUpdate, RolesUpdate, Scope, ServiceAccount, ServiceAccountCreate, ServiceAccountId,
+    ServiceAccountUpdate, SessionInfo, SessionUpdate, SetupCreate, SubjectRoles, Tokens,
 };
+pub use scopes::ALL as SCOPES;
 pub use service::{Host, Pace, Service};
 pub use settings::{
-    Audit as AuditSettings, Keys as KeySettings, LostResponse, Passwords, Registration, RegistrationPolicy, Roles,
-    Sessions, Settings, Tokens as TokenSettings,
+    ApiKeys, Audit as AuditSettings, Keys as KeySettings, LostResponse, Passwords, Registration,
+    RegistrationPolicy, Roles, Sessions, Settings, Tokens as TokenSettings,
 };
 pub use throttle::ThrottleSettings;
 

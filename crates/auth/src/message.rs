@@ -2,15 +2,21 @@ use std::borrow::Cow;
 
 use cgcg_core::{Id, NewMessage, Session, TopicSpec, User};
 use serde_json::json;
+use uuid::Uuid;
 
 const SESSION_CREATED: &str = "auth.session.created";
 const SESSION_REVOKED: &str = "auth.session.revoked";
+const GRANT_CHANGED: &str = "auth.grant.changed";
 const REFRESH_REUSED: &str = "auth.refresh.reused";
 
 /// What this feature publishes: ids only.
 pub static TOPICS: &[TopicSpec] = &[
     topic(SESSION_CREATED, "Somebody logged in."),
     topic(SESSION_REVOKED, "A session was ended before its time."),
+    topic(
+        GRANT_CHANGED,
+        "An account or a service account got or lost a role.",
+    ),
     topic(
         REFRESH_REUSED,
         "A refresh token was used a second time; its session is over.",
@@ -41,6 +47,12 @@ pub(crate) fn session_revoked(user: Id<User>, session: Id<Session>, reason: &str
         user,
         json!({"user_id": user, "session_id": session, "reason": reason}),
     )
+}
+
+/// `subject`: a user or a service account.
+pub(crate) fn grant_changed(subject: Uuid) -> NewMessage {
+    let user = Id::from_uuid(subject);
+    message(GRANT_CHANGED, user, json!({ "subject_id": subject }))
 }
 
 pub(crate) fn refresh_reused(user: Id<User>, session: Id<Session>) -> NewMessage {

@@ -1,9 +1,14 @@
 mod administration;
+mod api_keys;
 mod devices;
+mod grants;
 mod jwks;
 mod login;
 mod page;
 mod problem;
+mod roles;
+mod service_keys;
+mod services;
 mod sessions;
 mod token;
 
@@ -17,7 +22,6 @@ use utoipa::OpenApi;
 use crate::{Device, MIGRATIONS, Service, TOPICS, scopes};
 #[cfg(feature = "fuzzing")]
 pub(crate) use token::parameters;
-
 
 /// No request of this feature is longer; what is read before a password is checked should be short.
 const BODY: BodyLimit = BodyLimit(16 * 1_024);
@@ -62,7 +66,8 @@ impl Module for Service {
             )
             .service(resource("/audit").get(administration::list_audit))
             .service(resource("/setup").post(login::setup_admin))
-            .service(resource("/pages/setup").get(page::get_setup_page));
+            .service(resource("/pages/setup").get(page::get_setup_page))
+            .configure(rights);
         cfg.service(auth);
     }
 
@@ -97,6 +102,56 @@ impl Module for Service {
     }
 }
 
+/// Who may do what: roles, keys and the accounts of machines.
+fn rights(cfg: &mut ServiceConfig) {
+    let (roles, role) = (resource("/roles"), resource("/roles/{id}"));
+    let (keys, key) = (resource("/api-keys"), resource("/api-keys/{id}"));
+    cfg.service(resource("/scopes").get(roles::list_scopes))
+        .service(roles.get(roles::list_roles).post(roles::create_role))
+        .service(
+            role.get(roles::get_role)
+                .patch(roles::update_role)
+                .delete(roles::delete_role),
+        )
+        .service(
+            resource("/users/{id}/roles")
+                .get(grants::get_user_roles)
+                .put(grants::set_user_roles),
+        )
+        .service(
+            keys.get(api_keys::list_api_keys)
+                .post(api_keys::create_api_key),
+        )
+        .service(
+            key.get(api_keys::get_api_key)
+                .delete(api_keys::delete_api_key),
+        )
+        .service(scope("/service-accounts").configure(machines));
+}
+
+fn machines(cfg: &mut ServiceConfig) {
+    let (all, one) = (resource(""), resource("/{id}"));
+    let (keys, key) = (resource("/{id}/api-keys"), resource("/{id}/api-keys/{key}"));
+    cfg.service(
+        all.get(services::list_service_accounts)
+            .post(services::create_service_account),
+    )
+    .service(
+        one.get(services::get_service_account)
+            .patch(services::update_service_account)
+            .delete(services::delete_service_account),
+    )
+    .service(resource("/{id}/roles").put(services::set_service_account_roles))
+    .service(
+        keys.get(service_keys::list_service_keys)
+            .post(service_keys::create_service_key),
+    )
+    .service(
+        key.get(service_keys::get_service_key)
+            .delete(service_keys::delete_service_key),
+    );
+}
+
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -116,8 +171,30 @@ impl Module for Service {
         administration::list_audit,
         page::get_setup_page,
         jwks::get_jwks,
+        roles::list_scopes,
+        roles::list_roles,
+        roles::create_role,
+        roles::get_role,
+        roles::update_role,
+        roles::delete_role,
+        grants::get_user_roles,
+        grants::set_user_roles,
+        api_keys::list_api_keys,
+        api_keys::create_api_key,
+        api_keys::get_api_key,
+        api_keys::delete_api_key,
+        services::list_service_accounts,
+        services::create_service_account,
+        services::get_service_account,
+        services::update_service_account,
+        services::delete_service_account,
+        services::set_service_account_roles,
+        service_keys::list_service_keys,
+        service_keys::create_service_key,
+        service_keys::get_service_key,
+        service_keys::delete_service_key,
     ),
-    tags((name = "auth", description = "Registration, login, sessions and tokens."))
+    tags((name = "auth", description = "Registration, login, sessions, tokens, roles and API keys."))
 )]
 struct Document;
 

@@ -1,4 +1,9 @@
+mod api_keys;
 mod audit;
+mod name;
+mod nullable;
+mod roles;
+mod services;
 mod session;
 
 use std::net::IpAddr;
@@ -8,8 +13,15 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::store::sessions::ScopeLimit;
 
+pub(crate) use api_keys::ApiKeyInDb;
+pub use api_keys::{ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId};
 pub(crate) use audit::AuditInDb;
 pub use audit::{AuditAction, AuditEntry, AuditFilter};
+pub use name::{About, Name};
+pub(crate) use roles::RoleInDb;
+pub use roles::{Role, RoleCreate, RoleId, RoleUpdate, RolesUpdate, Scope, SubjectRoles};
+pub(crate) use services::ServiceAccountInDb;
+pub use services::{ServiceAccount, ServiceAccountCreate, ServiceAccountId, ServiceAccountUpdate};
 pub(crate) use session::SessionRow;
 pub use session::{SessionInfo, SessionUpdate};
 

@@ -1,5 +1,9 @@
+mod api_keys;
 mod audit;
 mod authenticate;
+mod grants;
+mod key_check;
+mod key_store;
 mod keys;
 mod login;
 mod mail;
@@ -8,7 +12,11 @@ mod one_time;
 mod open;
 mod refresh;
 mod register;
+mod rights;
+mod roles;
 mod rotate;
+mod service_keys;
+mod services;
 mod session;
 mod session_list;
 mod setup;
@@ -19,10 +27,13 @@ pub use rotate::Pace;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cgcg_core::{Clock, Db, FeatureKeys, Id, Publisher, Session, Timestamp, UserDirectory};
+use cgcg_core::{
+    Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, Timestamp, UserDirectory,
+};
 use serde_json::Value;
 
 use crate::cache::Cache;
+use crate::key_use::KeyUse;
 use crate::keyring::KeyRing;
 use crate::password::{Policy, Pool};
 use crate::seen::Seen;
@@ -58,6 +69,7 @@ struct Inner {
     cache: Cache,
     addresses: Addresses,
     seen: Seen,
+    key_use: KeyUse,
     opened: RwLock<Option<Arc<Opened>>>,
 }
 
@@ -76,6 +88,8 @@ struct Opened {
     verifier: Verifier,
     /// Held while the keys are read again.
     reload: tokio::sync::Mutex<()>,
+    /// The scopes that this build knows.
+    catalogue: Vec<ScopeInfo>,
 }
 
 impl Service {
@@ -118,6 +132,7 @@ impl Service {
             cache: Cache::new(),
             addresses: Addresses::new(&settings.throttle, &clock),
             seen: Seen::default(),
+            key_use: KeyUse::default(),
             opened: RwLock::new(None),
             db,
             clock,

@@ -24,6 +24,8 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     /// What is kept of who did what.
     pub audit: Audit,
+    /// Keys of machines.
+    pub api_keys: ApiKeys,
 }
 
 /// Who may open an account.
@@ -189,6 +191,31 @@ impl Default for Audit {
     }
 }
 
+/// Keys of machines.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiKeys {
+    /// How long a key lives whose maker says nothing. 1 min to `max_ttl`.
+    pub default_ttl: Span,
+    /// The longest life of a key. 1 min to 366 d.
+    pub max_ttl: Span,
+    /// Whether a key may be made that never ends (`"expires_at": null`).
+    pub allow_unlimited: bool,
+    /// Live keys of one account. 1 to 1000.
+    pub max_per_owner: u16,
+}
+
+impl Default for ApiKeys {
+    fn default() -> Self {
+        Self {
+            default_ttl: Span::days(90),
+            max_ttl: Span::days(366),
+            allow_unlimited: false,
+            max_per_owner: 20,
+        }
+    }
+}
+
 impl Settings {
     /// The section of a settings file, with every default.
     pub const SAMPLE: &str = include_str!("settings/sample.toml");
@@ -243,6 +270,21 @@ impl Settings {
                 "roles.default",
                 !self.roles.default.iter().any(|role| role == "admin"),
                 "a new account is never an administrator",
+            ),
+            (
+                "api_keys.max_ttl",
+                (Span::minutes(1)..=Span::days(366)).contains(&self.api_keys.max_ttl),
+                "expected 1m to 366d",
+            ),
+            (
+                "api_keys.default_ttl",
+                (Span::minutes(1)..=self.api_keys.max_ttl).contains(&self.api_keys.default_ttl),
+                "expected 1m to api_keys.max_ttl",
+            ),
+            (
+                "api_keys.max_per_owner",
+                (1..=1_000).contains(&self.api_keys.max_per_owner),
+                "expected 1 to 1000",
             ),
         ];
         let wrong = checks.into_iter().filter(|(_, fits, _)| !fits);

@@ -9,6 +9,7 @@ use crate::throttle::Now;
 use crate::{Error, Service, store};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How exact `last_seen_at` is.
 const SEEN: Duration = Duration::from_secs(60);
@@ -20,12 +21,18 @@ pub(crate) const RELOAD: Duration = Duration::from_secs(60);
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Background work: `auth.keys` rotates the signing keys and takes over what other nodes did to them,
-    /// `auth.seen` writes when sessions were used, `auth.purge` removes what nobody needs any more: sessions 30 days and one-time tokens 7 days after their
-    /// end, failures a day later, the audit after `audit.keep`.
+    /// Background work: `auth.keys` rotates the signing keys and takes over what other nodes did to them, `auth.key_use`
+    /// and `auth.seen` write when API keys and sessions were used, `auth.purge` removes what nobody needs any more:
+    /// sessions and API keys 30 days and one-time tokens 7 days after their end, failures a day later, the audit after
+    /// `audit.keep`.
     pub fn workers(&self) -> Vec<Worker> {
-        let (reload, seen, purge) = (self.clone(), self.clone(), self.clone());
+        let (reload, seen, purge, uses) = (self.clone(), self.clone(), self.clone(), self.clone());
         vec![
+            Worker {
+                name: "auth.key_use",
+                runs: Runs::Everywhere,
+                start: Arc::new(move |cancel| Box::pin(uses.clone().write_uses_until(cancel))),
+            },
             Worker {
                 name: "auth.keys",
                 runs: Runs::Everywhere,
@@ -75,6 +82,19 @@ impl Service {
         Ok(())
     }
 
+    async fn write_uses_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
+        loop {
+            // Once more at the end: what was noted in the last minute is written too.
+            let goes_on = self.pause(MINUTE, &cancel).await;
+            if let Err(error) = self.write_uses().await {
+                warn!(%error, "cannot write when API keys were used; next try in a minute");
+            }
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
     async fn purge_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
         while self.pause(HOUR, &cancel).await {
             match self.purge().await {
@@ -117,5 +137,6 @@ async fn purge_batch(conn: &mut Conn, now: Timestamp, oldest: Timestamp) -> sqlx
     let counters = store::throttle::purge(conn, Now::new(now), BATCH).await?;
     let lines = store::audit::purge(conn, oldest, BATCH).await?;
     let answers = store::idempotency::purge(conn, now - DAY, BATCH).await?;
-    Ok(sessions + tokens + counters + lines + answers)
+    let keys = store::api_keys::purge(conn, now - 30 * DAY, BATCH).await?;
+    Ok(sessions + tokens + counters + lines + answers + keys)
 }

@@ -20,13 +20,25 @@ impl From<Error> for Problem {
             Error::InviteRequired => Self::forbidden("invite_required", detail),
             Error::EmailDomainRefused => Self::forbidden("email_domain_refused", detail),
             Error::ScopeNotHeld => Self::forbidden("scope_not_held", detail),
+            Error::TargetOutranksCaller => Self::forbidden("target_outranks_caller", detail),
+            Error::UserNotFound => Self::not_found("user_not_found", detail),
+            Error::RoleNotFound => Self::not_found("role_not_found", detail),
+            Error::ServiceAccountNotFound => Self::not_found("service_account_not_found", detail),
+            Error::ApiKeyNotFound => Self::not_found("api_key_not_found", detail),
+            Error::BuiltinRole => Self::conflict("builtin_role", detail),
+            Error::RoleInUse => Self::conflict("role_in_use", detail),
+            Error::NameTaken => Self::conflict("name_taken", detail),
+            Error::LastAdmin => Self::conflict("last_admin", detail),
+            Error::TooManyKeys => Self::conflict("too_many_keys", detail),
+            Error::ServiceAccountDisabled => Self::conflict("service_account_disabled", detail),
+            Error::VersionMismatch => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
+            }
+            Error::Denied(denied) => denied.into(),
             Error::EmailTaken => Self::conflict("email_taken", detail),
             Error::UsernameTaken => Self::conflict("username_taken", detail),
             Error::Invalid { field, invalid } => Self::invalid(field, &invalid),
             Error::SetupClosed => Self::not_found("setup_closed", detail),
-            Error::MissingScope(scope) => Denied::MissingScope(scope).into(),
-            Error::TargetOutranksCaller => Self::forbidden("target_outranks_caller", detail),
-            Error::UserNotFound => Self::not_found("user_not_found", detail),
             Error::SessionNotFound => Self::not_found("session_not_found", detail),
             Error::Throttled { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)

@@ -2,29 +2,27 @@ use cgcg_core::{Conn, Id, Page, PageRequest, Principal, Timestamp};
 use uuid::Builder;
 
 use super::Service;
+use super::rights::require;
 use crate::audit::Entry;
 use crate::schemas::{AuditEntry, AuditFilter, AuditInDb};
+use crate::scopes::AuditRead;
 use crate::throttle::Key;
 use crate::{Error, store};
 
-/// Right to read the audit.
-const READ: &str = "auth:audit:read";
 const MINUTE: i64 = 60_000_000;
 
 impl Service {
     /// Lines of the audit, the newest first.
     ///
     /// # Errors
-    /// [`Error::MissingScope`] without `auth:audit:read`; [`Error::Database`].
+    /// [`Error::Denied`] without `auth:audit:read`; [`Error::Database`].
     pub async fn audit(
         &self,
         by: &Principal,
         filter: &AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error> {
-        if !by.grants.allow(READ) {
-            return Err(Error::MissingScope(READ));
-        }
+        require::<AuditRead>(&by.grants)?;
         let mut conn = self.0.db.read().await?;
         let rows = store::audit::list(&mut conn, filter, page.cursor, page.limit).await?;
         Ok(Page::of(rows, page.limit, cursor).map(Into::into))

@@ -2,7 +2,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use cgcg_core::{
-    Account, AccountStatus, Authenticator, BoxFuture, Credential, Denied, DirectoryError, Id,
+    Account, AccountStatus, Authenticator, BoxFuture, Conn, Credential, Denied, DirectoryError, Id,
     Principal, Proof, Session, Subject,
 };
 use metrics::counter;
@@ -11,9 +11,9 @@ use tracing::warn;
 use super::Service;
 use super::session::effective;
 use crate::cache::{Cache, Key};
-use crate::store;
 use crate::store::sessions::Standing;
 use crate::token::{Claims, Rejected};
+use crate::{Error, api_key, store};
 
 impl Authenticator for Service {
     /// From memory where the token was checked less than `sessions.check` ago.
@@ -30,26 +30,24 @@ impl Authenticator for Service {
             .cache
             .find(&key, self.now(), self.0.clock.monotonic())
         {
-            Some(principal) => Box::pin(ready(Ok(principal))),
+            Some(principal) => {
+                self.note_use(&principal);
+                Box::pin(ready(Ok(principal)))
+            }
+            None if token.starts_with(api_key::PREFIX) => Box::pin(self.check_key(token, key)),
             None => Box::pin(self.check(token, key)),
         }
     }
 
     fn still_valid<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            let Proof::Session(session) = principal.proof else {
-                return false;
-            };
-            match self.standing(session).await {
-                Ok(Some((standing, account))) => {
-                    let now = self.principal(&standing);
-                    let lives = standing.session.is_live(self.now())
-                        && account.status == AccountStatus::Active;
-                    lives && now.subject == principal.subject && now.grants.cover(&principal.grants)
+            match self.stands_now(principal).await {
+                Ok(Some(now)) => {
+                    now.subject == principal.subject && now.grants.cover(&principal.grants)
                 }
                 Ok(None) => false,
                 Err(error) => {
-                    warn!(%error, "cannot check a session");
+                    warn!(%error, "cannot check a principal");
                     false
                 }
             }
@@ -72,10 +70,7 @@ impl Service {
             return Box::pin(self.check(token, key)).await;
         }
         let read_at = self.0.clock.monotonic();
-        let found = self.standing(claims.sid).await.map_err(|error| {
-            warn!(%error, "cannot check a token");
-            refused("unavailable", Denied::Unavailable)
-        })?;
+        let found = self.read_standing(claims.sid).await.map_err(unavailable)?;
         let Some((standing, account)) = found else {
             return Err(refused("session", Denied::Invalid));
         };
@@ -92,6 +87,14 @@ impl Service {
             exp.min(standing.session.ends_at()),
         );
         Ok(principal)
+    }
+
+    async fn read_standing(
+        &self,
+        session: Id<Session>,
+    ) -> Result<Option<(Standing, Account)>, DirectoryError> {
+        let mut conn = self.0.db.read().await?;
+        self.standing(&mut conn, session).await
     }
 
     fn stands(
@@ -113,19 +116,41 @@ impl Service {
         Ok(())
     }
 
+    async fn stands_now(&self, principal: &Principal) -> Result<Option<Principal>, Error> {
+        let mut conn = self.0.db.read().await?;
+        match principal.proof {
+            Proof::Session(session) => self.session_now(&mut conn, session).await,
+            Proof::ApiKey(key) => self.key_now(&mut conn, key).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Who a session shows now; `None` once it is over.
+    pub(super) async fn session_now(
+        &self,
+        conn: &mut Conn,
+        session: Id<Session>,
+    ) -> Result<Option<Principal>, Error> {
+        let found = self.standing(conn, session).await?;
+        let live = found.filter(|(standing, account)| {
+            standing.session.is_live(self.now()) && account.status == AccountStatus::Active
+        });
+        Ok(live.map(|(standing, _)| self.principal(&standing)))
+    }
+
     /// Session, rights and account, as they are now.
     async fn standing(
         &self,
+        conn: &mut Conn,
         session: Id<Session>,
     ) -> Result<Option<(Standing, Account)>, DirectoryError> {
-        let mut conn = self.0.db.read().await?;
-        let Some(standing) = store::sessions::standing(&mut conn, session).await? else {
+        let Some(standing) = store::sessions::standing(conn, session).await? else {
             return Ok(None);
         };
         let account = self
             .0
             .directory
-            .find(&mut conn, standing.session.user_id)
+            .find(conn, standing.session.user_id)
             .await?;
         Ok(account.map(|account| (standing, account)))
     }
@@ -145,7 +170,12 @@ impl Service {
     }
 }
 
-fn refused(reason: &'static str, denied: Denied) -> Denied {
+pub(super) fn unavailable(error: impl std::fmt::Display) -> Denied {
+    warn!(%error, "cannot check a credential");
+    refused("unavailable", Denied::Unavailable)
+}
+
+pub(super) fn refused(reason: &'static str, denied: Denied) -> Denied {
     counter!("cgcg_auth_tokens_rejected_total", "reason" => reason).increment(1);
     denied
 }

@@ -30,10 +30,12 @@ impl AccountObserver for Service {
                 AccountChange::Disabled => {
                     self.keep_an_admin(conn, id).await?;
                     self.end_all(conn, id, by, "disabled").await?;
+                    self.end_keys_in(conn, id, by, "disabled").await?;
                 }
                 AccountChange::Deleted => {
                     self.keep_an_admin(conn, id).await?;
                     self.end_all(conn, id, by, "deleted").await?;
+                    self.end_keys_in(conn, id, by, "deleted").await?;
                     erase(conn, id).await?;
                 }
             }
@@ -66,7 +68,11 @@ impl Service {
     }
 
     /// Refuses where `id` is the only administrator who can log in.
-    async fn keep_an_admin(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
+    pub(super) async fn keep_an_admin(
+        &self,
+        conn: &mut Conn,
+        id: Id<User>,
+    ) -> Result<(), ObserverError> {
         if !store::roles::holders(conn, ADMIN, MANY)
             .await?
             .contains(&id)
@@ -143,6 +149,7 @@ async fn erase(conn: &mut Conn, id: Id<User>) -> sqlx::Result<()> {
     store::sessions::delete_of(conn, id).await?;
     store::passwords::delete(conn, id).await?;
     store::one_time::delete_of(conn, id).await?;
+    store::api_keys::delete_of(conn, id.uuid()).await?;
     store::roles::delete_grants(conn, id).await?;
     store::throttle::delete_of(conn, id).await?;
     store::audit::forget(conn, id).await?;

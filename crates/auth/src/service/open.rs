@@ -43,6 +43,7 @@ impl Service {
             issuer,
             verifier,
             reload: Mutex::default(),
+            catalogue: catalogue.to_vec(),
         }));
         Ok(())
     }

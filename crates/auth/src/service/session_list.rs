@@ -1,13 +1,11 @@
 use cgcg_core::{Conn, Cursor, Id, Page, PageRequest, Principal, Proof, Session, User};
 
 use super::Service;
+use super::rights::require;
 use super::session::person;
 use crate::audit::Entry;
 use crate::schemas::{Device, SessionInfo, SessionRow, SessionUpdate};
 use crate::{Error, store};
-
-/// Right to see and end the sessions of others.
-const USERS: &str = "auth:users";
 
 impl Service {
     /// The live sessions of the person, the newest first.
@@ -82,7 +80,7 @@ impl Service {
     /// The live sessions of an account, the newest first: for administrators.
     ///
     /// # Errors
-    /// [`Error::MissingScope`] without `auth:users`; [`Error::UserNotFound`]; [`Error::TargetOutranksCaller`] for an
+    /// [`Error::Denied`] without `auth:users`; [`Error::UserNotFound`]; [`Error::TargetOutranksCaller`] for an
     /// account that may do more than `by`.
     pub async fn sessions_of(
         &self,
@@ -128,9 +126,7 @@ impl Service {
         by: &Principal,
         user: Id<User>,
     ) -> Result<(), Error> {
-        if !by.grants.allow(USERS) {
-            return Err(Error::MissingScope(USERS));
-        }
+        require::<Users>(&by.grants)?;
         let account = self.0.directory.find(conn, user).await?;
         account.ok_or(Error::UserNotFound)?;
         match super::observer::outranks(conn, by, user).await? {

@@ -1,7 +1,14 @@
-use cgcg_core::{Conn, Id, Timestamp, User, on};
+use cgcg_core::{Conn, Id, Limit, Timestamp, User, on};
+use uuid::Uuid;
 
-/// A named set of scopes.
-pub(crate) enum Role {}
+use crate::schemas::{Role, RoleInDb};
+
+macro_rules! columns {
+    () => {
+        "r.id, r.name, r.about, r.builtin, r.version,
+         (select string_agg(s.scope, ' ') from auth_role_scopes s where s.role_id = r.id) as scopes"
+    };
+}
 
 /// Adds a built-in role unless it is there.
 pub(crate) async fn insert_builtin(
@@ -63,7 +70,7 @@ pub(crate) async fn grant(
     conn: &mut Conn,
     user: Id<User>,
     role: &str,
-    by: Option<uuid::Uuid>,
+    by: Option<Uuid>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let sql = "insert into auth_grants (subject_id, role_id, granted_by, granted_at)
@@ -91,13 +98,14 @@ pub(crate) async fn lock(conn: &mut Conn, name: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Who has the role, disabled accounts too; at most `limit`.
+/// Which persons have the role, disabled ones too; at most `limit`.
 pub(crate) async fn holders(
     conn: &mut Conn,
     name: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Id<User>>> {
     let sql = "select g.subject_id from auth_grants g join auth_roles r on r.id = g.role_id
+                 join auth_subjects j on j.id = g.subject_id and j.kind = 'user'
                where r.name = $1 order by g.subject_id limit $2";
     on!(conn, |c| sqlx::query_scalar(sql)
         .bind(name)
@@ -106,10 +114,97 @@ pub(crate) async fn holders(
         .await)
 }
 
-pub(crate) async fn delete_grants(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
+pub(crate) async fn delete_grants<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
     let sql = "delete from auth_grants where subject_id = $1";
     on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
+        sqlx::query(sql).bind(subject).execute(c).await?;
     });
     Ok(())
+}
+
+/// A page of roles in the order in which they were made, one row more than it holds.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    after: Uuid,
+    limit: Limit,
+) -> sqlx::Result<Vec<RoleInDb>> {
+    let sql = concat!(
+        "select ",
+        columns!(),
+        " from auth_roles r where r.id > $1 order by r.id limit $2"
+    );
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(after)
+        .bind(limit.one_more())
+        .fetch_all(c)
+        .await)
+}
+
+pub(crate) async fn get(conn: &mut Conn, id: Id<Role>) -> sqlx::Result<Option<RoleInDb>> {
+    let sql = concat!("select ", columns!(), " from auth_roles r where r.id = $1");
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
+
+pub(crate) async fn get_named(conn: &mut Conn, name: &str) -> sqlx::Result<Option<RoleInDb>> {
+    let sql = concat!(
+        "select ",
+        columns!(),
+        " from auth_roles r where r.name = $1"
+    );
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(name)
+        .fetch_optional(c)
+        .await)
+}
+
+/// `false` where the name is taken.
+pub(crate) async fn insert(
+    conn: &mut Conn,
+    id: Id<Role>,
+    name: &str,
+    about: &str,
+) -> sqlx::Result<bool> {
+    let sql =
+        "insert into auth_roles (id, name, about, builtin, version) values ($1, $2, $3, $4, 1)
+               on conflict (name) do nothing";
+    let made = on!(conn, |c| sqlx::query(sql)
+        .bind(id)
+        .bind(name)
+        .bind(about)
+        .bind(false)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(made == 1)
+}
+
+/// Gives a role another text, and the next version.
+pub(crate) async fn save(conn: &mut Conn, id: Id<Role>, about: &str) -> sqlx::Result<()> {
+    let sql = "update auth_roles set about = $2, version = version + 1 where id = $1";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(id).bind(about).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Removes a role and its scopes. Its grants are removed before.
+pub(crate) async fn delete(conn: &mut Conn, id: Id<Role>) -> sqlx::Result<()> {
+    for sql in [
+        "delete from auth_role_scopes where role_id = $1",
+        "delete from auth_roles where id = $1",
+    ] {
+        on!(conn, |c| {
+            sqlx::query(sql).bind(id).execute(c).await?;
+        });
+    }
+    Ok(())
+}
+
+/// Every scope that some role has.
+pub(crate) async fn stored_scopes(conn: &mut Conn) -> sqlx::Result<Vec<String>> {
+    let sql = "select distinct scope from auth_role_scopes order by scope";
+    on!(conn, |c| sqlx::query_scalar(sql).fetch_all(c).await)
 }

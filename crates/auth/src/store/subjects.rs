@@ -47,14 +47,14 @@ impl Rights {
 }
 
 /// `None` for an account that was never seen here.
-pub(crate) async fn rights(conn: &mut Conn, user: Id<User>) -> sqlx::Result<Option<Rights>> {
+pub(crate) async fn rights<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<Option<Rights>> {
     let sql = concat!(
         "select j.epoch, ",
         rights_columns!(),
         " from auth_subjects j where j.id = $1"
     );
     on!(conn, |c| sqlx::query_as(sql)
-        .bind(user)
+        .bind(subject)
         .fetch_optional(c)
         .await)
 }
@@ -72,10 +72,10 @@ pub(crate) async fn insert(conn: &mut Conn, user: Id<User>) -> sqlx::Result<bool
 }
 
 /// Holds the row until the transaction ends: whoever changes rights or status waits. `false` where there is none.
-pub(crate) async fn lock(conn: &mut Conn, user: Id<User>) -> sqlx::Result<bool> {
+pub(crate) async fn lock<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<bool> {
     let sql = "update auth_subjects set epoch = epoch where id = $1";
     Ok(on!(conn, |c| sqlx::query(sql)
-        .bind(user)
+        .bind(subject)
         .execute(c)
         .await?
         .rows_affected())
@@ -83,18 +83,18 @@ pub(crate) async fn lock(conn: &mut Conn, user: Id<User>) -> sqlx::Result<bool> 
 }
 
 /// Makes every access token of the account stale.
-pub(crate) async fn raise_epoch(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
+pub(crate) async fn raise_epoch<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
     let sql = "update auth_subjects set epoch = epoch + 1 where id = $1";
     on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
+        sqlx::query(sql).bind(subject).execute(c).await?;
     });
     Ok(())
 }
 
-pub(crate) async fn delete(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
+pub(crate) async fn delete<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
     let sql = "delete from auth_subjects where id = $1";
     on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
+        sqlx::query(sql).bind(subject).execute(c).await?;
     });
     Ok(())
 }

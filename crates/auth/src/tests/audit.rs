@@ -1,4 +1,4 @@
-use cgcg_core::{Clock, Db, Grants, Limit, PageRequest, Principal};
+use cgcg_core::{Clock, Db, Denied, Grants, Limit, PageRequest, Principal};
 use cgcg_testkit::both;
 
 use super::setup::set_up;
@@ -139,7 +139,7 @@ both! {
         let mut clerk = Principal::operator();
         clerk.grants = ["users:write"].into_iter().collect::<Grants>();
         let refused = bed.auth.audit(&clerk, &AuditFilter::default(), PageRequest::default()).await;
-        assert!(matches!(refused, Err(Error::MissingScope("auth:audit:read"))));
+        assert!(matches!(refused, Err(Error::Denied(Denied::MissingScope("auth:audit:read")))));
     }
 
     async fn a_deleted_account_leaves_ids_in_the_audit_and_nothing_else(db: Db) {
