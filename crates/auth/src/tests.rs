@@ -1,11 +1,17 @@
 mod account;
+mod api_keys;
 mod audit;
 mod devices;
+mod grants;
+mod key_bounds;
 mod keys;
 mod login;
 mod refresh;
+mod rights;
+mod roles;
 #[cfg(feature = "router")]
 mod router;
+mod services;
 mod session;
 mod setup;
 mod start;
@@ -39,6 +45,9 @@ const CATALOGUE: &[ScopeInfo] = &[
         about: "Change accounts.",
         roles: &[],
     },
+    crate::SCOPES[0],
+    crate::SCOPES[1],
+    crate::SCOPES[2],
 ];
 
 /// A node on a database, with all that a test looks at from outside.

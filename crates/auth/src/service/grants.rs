@@ -9,12 +9,10 @@ use crate::scopes::{RolesRead, RolesWrite};
 use crate::store::subjects::Rights;
 use crate::{Error, message, store};
 
-/// Whose roles change, as it was read in the transaction that changes them.
+/// Whose roles change, as it was read in the transaction that changes them. They may do no more than whoever changes them.
 pub(super) struct Target<T> {
     pub(super) id: Id<T>,
     pub(super) rights: Rights,
-    /// Their own roles: nobody is above themselves.
-    pub(super) own: bool,
 }
 
 impl Service {
@@ -46,7 +44,7 @@ impl Service {
         device: &Device,
     ) -> Result<SubjectRoles, Error> {
         let (mut conn, mine) = self.begin_change::<RolesWrite>(by).await?;
-        let target = self.target_user(&mut conn, by, id).await?;
+        let target = self.target_user(&mut conn, by, &mine, id).await?;
         let roles = self.known_roles(&mut conn, &change.roles).await?;
         self.keep_admin_of(&mut conn, &target, &roles).await?;
         let set = self
@@ -68,7 +66,7 @@ impl Service {
         device: &Device,
     ) -> Result<SubjectRoles, Error> {
         let (mut conn, mine) = self.begin_change::<RolesWrite>(by).await?;
-        let target = self.target_user(&mut conn, by, id).await?;
+        let target = self.target_user(&mut conn, by, &mine, id).await?;
         let mut roles = self.known_roles(&mut conn, &[role]).await?;
         for name in target.rights.roles() {
             roles.extend(store::roles::get_named(&mut conn, &name).await?);
@@ -84,14 +82,16 @@ impl Service {
         &self,
         conn: &mut Conn,
         by: &Principal,
+        mine: &Grants,
         id: Id<User>,
     ) -> Result<Target<User>, Error> {
         self.find_user(conn, id).await?;
-        Ok(Target {
-            id,
-            rights: self.admit(conn, id).await?,
-            own: by.user() == Some(id),
-        })
+        let rights = self.admit(conn, id).await?;
+        // Nobody stands above themselves, however narrow their session is.
+        if by.user() != Some(id) && !mine.cover(&rights.grants()) {
+            return Err(Error::TargetOutranksCaller);
+        }
+        Ok(Target { id, rights })
     }
 
     async fn find_user(&self, conn: &mut Conn, id: Id<User>) -> Result<(), Error> {
@@ -121,9 +121,6 @@ impl Service {
         roles: &[RoleInDb],
         device: &Device,
     ) -> Result<SubjectRoles, Error> {
-        if !target.own && !mine.cover(&target.rights.grants()) {
-            return Err(Error::TargetOutranksCaller);
-        }
         let had = target.rights.roles();
         let added = roles.iter().filter(|role| !had.contains(&role.name));
         let added: Vec<&RoleInDb> = added.collect();
@@ -132,21 +129,17 @@ impl Service {
         }
         let goes = |name: &&String| roles.iter().all(|role| role.name != **name);
         let removed: Vec<&String> = had.iter().filter(goes).collect();
-        let entry = |action| {
-            Entry::new(action)
-                .by(by)
-                .about(target.id.uuid())
-                .from(device)
-        };
         for role in &added {
             store::grants::add(conn, target.id, role.id, doer(by), self.now()).await?;
-            let entry = entry("grant.added").detail("role", role.name.as_str());
-            self.audit_in(conn, entry).await?;
+            let entry = Entry::new("grant.added").detail("role", role.name.as_str());
+            self.audit_in(conn, entry.by(by).about(target.id.uuid()).from(device))
+                .await?;
         }
-        for name in &removed {
+        for name in removed.iter().copied() {
             store::grants::remove(conn, target.id, name).await?;
-            let entry = entry("grant.removed").detail("role", name.as_str());
-            self.audit_in(conn, entry).await?;
+            let entry = Entry::new("grant.removed").detail("role", name.as_str());
+            self.audit_in(conn, entry.by(by).about(target.id.uuid()).from(device))
+                .await?;
         }
         if !added.is_empty() || !removed.is_empty() {
             self.tell_granted(conn, target.id).await?;

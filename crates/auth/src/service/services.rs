@@ -208,7 +208,6 @@ async fn target(
     Ok(Target {
         id,
         rights: rights.ok_or(Error::ServiceAccountNotFound)?,
-        own: false,
     })
 }
 

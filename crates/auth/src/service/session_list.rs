@@ -5,6 +5,7 @@ use super::rights::require;
 use super::session::person;
 use crate::audit::Entry;
 use crate::schemas::{Device, SessionInfo, SessionRow, SessionUpdate};
+use crate::scopes::Users;
 use crate::{Error, store};
 
 impl Service {

@@ -26,20 +26,26 @@ both! {
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
     }
 
-    async fn deleting_leaves_nothing_and_a_new_account_inherits_nothing(db: Db) {
+    async fn u1_deleting_leaves_nothing_and_a_new_account_inherits_nothing(db: Db) {
         let bed = Bed::new(db).await;
         bed.admin("root@example.org").await;
         let ada = bed.admin("ada@example.org").await;
         let tokens = bed.log_in("ada@example.org").await;
         let by_herself = bed.who(&tokens).await.unwrap();
+        let key = bed.key(&by_herself, &["users:write"]).await;
+        bed.who_has(&key).await.unwrap();
         bed.users.remove(&by_herself, ada.id).await.unwrap();
+        assert_eq!(bed.who_has(&key).await.unwrap_err(), Denied::Invalid);
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
         assert!(matches!(bed.auth.refresh(&tokens.refresh_token, &Device::default()).await, Err(Error::InvalidGrant)));
         assert!(!traces(&bed, ada.id).await);
         let again = bed.register("ada@example.org").await;
         assert_ne!(again.id, ada.id);
         let tokens = bed.log_in("ada@example.org").await;
-        assert!(!bed.who(&tokens).await.unwrap().grants.allow("users:write"));
+        let new = bed.who(&tokens).await.unwrap();
+        assert!(!new.grants.allow("users:write"));
+        assert!(bed.auth.api_keys(&new, Default::default()).await.unwrap().items.is_empty());
+        assert_eq!(bed.who_has(&key).await.unwrap_err(), Denied::Invalid);
     }
 
     async fn r9_another_address_ends_the_other_sessions_and_makes_this_token_stale(db: Db) {
@@ -57,7 +63,7 @@ both! {
         bed.who(&here).await.unwrap();
     }
 
-    async fn twenty_parallel_removals_leave_one_administrator(db: Db) {
+    async fn a4_twenty_parallel_removals_leave_one_administrator(db: Db) {
         let bed = Bed::new(db).await;
         let mut admins = Vec::new();
         for at in 0..4 {
@@ -83,7 +89,7 @@ both! {
         assert_eq!(active, 1);
     }
 
-    async fn a_right_to_change_accounts_is_no_right_over_administrators(db: Db) {
+    async fn a5_a_right_to_change_accounts_is_no_right_over_administrators(db: Db) {
         let bed = Bed::new(db).await;
         let root = bed.admin("root@example.org").await;
         bed.admin("other@example.org").await;
@@ -101,7 +107,7 @@ both! {
         bed.users.remove(&clerk, ada.id).await.unwrap();
     }
 
-    async fn the_last_administrator_cannot_leave(db: Db) {
+    async fn a4_the_last_administrator_cannot_leave(db: Db) {
         let bed = Bed::new(db).await;
         let root = bed.admin("root@example.org").await;
         let gone = bed.admin("gone@example.org").await;

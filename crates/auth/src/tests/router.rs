@@ -1,3 +1,7 @@
+mod api_keys;
+mod roles;
+mod services;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
