@@ -88,8 +88,8 @@ both! {
         assert!(matches!(bed.try_key(&machine, &["*"]).await, Err(Error::NotAPerson)));
         assert!(matches!(bed.auth.api_keys(&machine, PageRequest::default()).await, Err(Error::NotAPerson)));
         assert!(matches!(bed.auth.revoke_api_key(&machine, key.api_key.id, &device).await, Err(Error::NotAPerson)));
-        assert!(matches!(bed.auth.logout(&machine).await, Err(Error::NotAPerson)));
-        assert!(matches!(bed.auth.end_sessions(&machine).await, Err(Error::NotAPerson)));
+        assert!(matches!(bed.auth.logout(&machine, &Device::default()).await, Err(Error::NotAPerson)));
+        assert!(matches!(bed.auth.end_sessions(&machine, &Device::default()).await, Err(Error::NotAPerson)));
     }
 
     async fn k5_once_a_revoke_is_answered_none_of_fifty_uses_passes(db: Db) {
@@ -138,7 +138,7 @@ both! {
         let ada = bed.who(&tokens).await.unwrap();
         let key = bed.key(&ada, &["tasks:read"]).await;
         assert!(matches!(bed.auth.refresh(&key.key, &Device::default()).await, Err(Error::InvalidGrant)));
-        assert!(matches!(bed.auth.logout_with(&key.key).await, Err(Error::InvalidGrant)));
+        assert!(matches!(bed.auth.logout_with(&key.key, &Device::default()).await, Err(Error::InvalidGrant)));
         let setup = crate::SetupCreate {
             token: key.key.clone(),
             email: "eve@example.org".parse().unwrap(),

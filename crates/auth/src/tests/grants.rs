@@ -99,7 +99,7 @@ both! {
         bed.admin("root@example.org").await;
         let root = bed.who(&bed.log_in("root@example.org").await).await.unwrap();
         let bob = bed.register("bob@example.org").await.id;
-        bed.auth.logout(&root).await.unwrap();
+        bed.auth.logout(&root, &Device::default()).await.unwrap();
         assert!(matches!(bed.try_give(&root, bob, &["admin"]).await, Err(Error::Denied(Denied::Stale))));
         let made = bed.auth.create_role(&root, new_role("new", &[]), &Device::default()).await;
         assert!(matches!(made, Err(Error::Denied(Denied::Stale))));
