@@ -113,9 +113,21 @@ impl Service {
     }
 
     fn is_due(&self, keys: &[SigningKeyInDb]) -> bool {
-        let past = |time: Option<Timestamp>| time.is_some_and(|time| time <= self.now());
-        let next = of(keys, KeyState::Next);
-        next.is_none_or(|next| past(next.activate_at)) || keys.iter().any(|key| past(key.delete_at))
+        let now = self.now();
+        let ended = |key: &SigningKeyInDb| key.delete_at.is_some_and(|time| time <= now);
+        let pair = of(keys, KeyState::Active).zip(of(keys, KeyState::Next));
+        let due = pair.is_none_or(|(active, next)| {
+            let at = self.takes_over_at(active, next);
+            at <= now || next.activate_at.is_none_or(|stored| at < stored)
+        });
+        due || keys.iter().any(ended)
+    }
+
+    /// As it is stored, or earlier, where the settings have been changed since.
+    fn takes_over_at(&self, active: &SigningKeyInDb, next: &SigningKeyInDb) -> Timestamp {
+        let due = since(active) + self.0.settings.keys.rotate_every.get();
+        let due = due.max(next.created_at + Pace::Published.published_for());
+        next.activate_at.map_or(due, |stored| stored.min(due))
     }
 
     /// Whatever is due by now, under the lock.
@@ -124,15 +136,16 @@ impl Service {
         let Some(active) = of(&keys, KeyState::Active) else {
             return Ok(());
         };
-        let mut since = active.activate_at.unwrap_or(active.created_at);
-        let next = of(&keys, KeyState::Next);
-        let ready = next.filter(|next| next.activate_at.is_none_or(|time| time <= now));
-        if let Some(next) = ready {
-            self.take_over(conn, active, next, by).await?;
-            since = now;
-        }
-        if next.is_none() || ready.is_some() {
-            self.make_next(conn, since, by).await?;
+        match of(&keys, KeyState::Next) {
+            None => self.make_next(conn, since(active), by).await?,
+            Some(next) => {
+                let at = self.takes_over_at(active, next);
+                store::keys::hasten(conn, &next.kid, at).await?;
+                if at <= now {
+                    self.take_over(conn, active, next, by).await?;
+                    self.make_next(conn, now, by).await?;
+                }
+            }
         }
         Ok(store::keys::remove_ended(conn, now).await?)
     }
@@ -186,6 +199,11 @@ impl Service {
         };
         Ok(self.audit_in(conn, entry).await?)
     }
+}
+
+/// Since when it signs.
+fn since(active: &SigningKeyInDb) -> Timestamp {
+    active.activate_at.unwrap_or(active.created_at)
 }
 
 fn of(keys: &[SigningKeyInDb], state: KeyState) -> Option<&SigningKeyInDb> {

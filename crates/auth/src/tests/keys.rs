@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cgcg_core::{Authenticator, Credential, Db, Denied, FeatureKeys, MasterKey, Principal};
 use cgcg_testkit::both;
 
@@ -43,8 +45,6 @@ impl Bed {
 
 /// The name in a token's header.
 fn kid_of(tokens: &Tokens) -> String {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let header = tokens.access_token.expose().split('.').next().unwrap();
     let header = URL_SAFE_NO_PAD.decode(header).unwrap();
     let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
@@ -74,14 +74,10 @@ both! {
         let bed = Bed::new(db).await;
         let tokens = bed.person("ada@example.org").await;
         let stranger = SigningKey::generate().unwrap();
-        let strange = tokens.access_token.expose().split('.').nth(1).unwrap().to_owned();
+        let claims = tokens.access_token.expose().split('.').nth(1).unwrap();
         let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"at+jwt"}}"#, stranger.kid());
-        let strange = {
-            use base64::Engine;
-            use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-            let signed = format!("{}.{strange}", URL_SAFE_NO_PAD.encode(header));
-            format!("{signed}.{}", stranger.sign(signed.as_bytes()).unwrap())
-        };
+        let signed = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(header));
+        let strange = format!("{signed}.{}", stranger.sign(signed.as_bytes()).unwrap());
         bed.db.close().await;
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Unavailable);
         let outcome = bed.auth.authenticate(Credential::Bearer(&strange)).await;
@@ -104,6 +100,21 @@ both! {
         assert_eq!(bed.kid(KeyState::Retired).await, first);
         assert_eq!(bed.published().len(), 3);
         assert_eq!(kid_of(&bed.renewed(&tokens).await), second);
+    }
+
+    async fn a_shorter_schedule_holds_for_the_key_that_waits_already(db: Db) {
+        let bed = Bed::new(db).await;
+        let second = bed.kid(KeyState::Next).await;
+        let mut settings = Settings::default();
+        settings.keys.rotate_every = cgcg_core::Span::days(1);
+        let other = Bed::unopened(bed.db.clone(), bed.clock.clone(), settings, 7);
+        other.auth.open(CATALOGUE).await.unwrap();
+        bed.advance(DAY - 1);
+        other.auth.keep_keys().await.unwrap();
+        assert_ne!(bed.kid(KeyState::Active).await, second);
+        bed.advance(1);
+        other.auth.keep_keys().await.unwrap();
+        assert_eq!(bed.kid(KeyState::Active).await, second);
     }
 
     async fn an_ordered_rotation_waits_until_every_verifier_knows_the_key(db: Db) {
