@@ -80,8 +80,8 @@ on_both! {
         }
     }
 
-    /// R1: parallel tabs get one successor.
-    fn fifty_refreshes_at_once_make_one_step(setup: Setup) {
+    /// Parallel tabs get one successor.
+    fn r1_fifty_refreshes_at_once_make_one_step(setup: Setup) {
         let server = setup.start();
         let ada = server.person("ada@example.org");
         let successors: BTreeSet<String> = std::thread::scope(|scope| {
@@ -93,8 +93,8 @@ on_both! {
         server.refresh(successor).is(200);
     }
 
-    /// R3: somebody has a copy; nobody can tell who, so both lose it.
-    fn a_token_that_is_two_steps_old_ends_the_session(setup: Setup) {
+    /// Somebody has a copy; nobody can tell who, so both lose it.
+    fn r3_a_token_that_is_two_steps_old_ends_the_session(setup: Setup) {
         let server = setup.start();
         let ada = server.person("ada@example.org");
         let second = Person::of(&server.refresh(&ada.refresh).is(200).json());
@@ -104,8 +104,8 @@ on_both! {
         server.get_as(&third, "/api/v1/users/me").is(401);
     }
 
-    /// R4: once a revoke is answered, nothing minted works on that node.
-    fn other_sessions_end_at_once_and_the_current_one_stays(setup: Setup) {
+    /// Once a revoke is answered, nothing minted works on that node.
+    fn r4_other_sessions_end_at_once_and_the_current_one_stays(setup: Setup) {
         let server = setup.start();
         let phone = server.person("ada@example.org");
         let laptop = server.log_in("ada@example.org");
@@ -118,8 +118,46 @@ on_both! {
         server.get_as(&laptop, "/api/v1/users/me").is(401);
     }
 
-    /// R11: each credential is good for one thing.
-    fn one_credential_in_the_place_of_another_is_refused(setup: Setup) {
+    /// A session is found, named and ended by its owner, and by nobody else.
+    fn r10_people_see_name_and_end_their_own_sessions(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        let phone = server.person("ada@example.org");
+        let laptop = server.log_in("ada@example.org");
+        let bob = server.person("bob@example.org");
+        let list = server.get_as(&laptop, "/api/v1/auth/sessions").is(200);
+        assert!(!list.text.contains("cgr1_"));
+        let list = list.json();
+        let items = list["items"].as_array().unwrap();
+        let current: Vec<_> = items.iter().map(|one| one["current"].as_bool().unwrap()).collect();
+        assert_eq!((current, items[0]["ip"].as_str(), &list["next_cursor"]), (vec![true, false], Some("127.0.0.1"), &Value::Null));
+        let path = format!("/api/v1/auth/sessions/{}", items[1]["id"].as_str().unwrap());
+        let named = server.send_as(&laptop, "PATCH", &path, &json!({"label": "phone"})).is(200);
+        assert_eq!(named.json()["label"], "phone");
+        server.send_as(&laptop, "PATCH", &path, &json!({"label": "a\nb"})).is_problem(422, "validation_failed");
+        for person in [&bob, &root] {
+            server.send_as(person, "PATCH", &path, &json!({"label": "mine"})).is_problem(404, "session_not_found");
+            server.send_as(person, "DELETE", &path, &Value::Null).is_problem(404, "session_not_found");
+        }
+        server.send_as(&laptop, "DELETE", &path, &Value::Null).is(204);
+        server.get_as(&phone, "/api/v1/users/me").is_problem(401, "token_invalid");
+        assert_eq!(server.get_as(&laptop, "/api/v1/auth/sessions/current").is(200).json()["current"], true);
+
+        let id = server.get_as(&laptop, "/api/v1/users/me").json()["id"].as_str().unwrap().to_owned();
+        let theirs = format!("/api/v1/auth/users/{id}/sessions");
+        server.get_as(&bob, &theirs).is_problem(403, "insufficient_scope");
+        assert_eq!(server.get_as(&root, &theirs).is(200).json()["items"].as_array().unwrap().len(), 1);
+        server.send_as(&root, "DELETE", &theirs, &Value::Null).is(204);
+        server.get_as(&laptop, "/api/v1/users/me").is(401);
+        let audit = server.get_as(&root, &format!("/api/v1/auth/audit?subject={id}&action=session.revoked")).is(200).json();
+        assert_eq!(audit["items"].as_array().unwrap().len(), 2);
+        assert_eq!(audit["items"][0]["detail"]["reason"], "administrator");
+        server.get_as(&bob, "/api/v1/auth/audit").is_problem(403, "insufficient_scope");
+        server.get_as(&root, "/api/v1/auth/audit?action=Login").is_problem(422, "validation_failed");
+    }
+
+    /// Each credential is good for one thing.
+    fn r11_one_credential_in_the_place_of_another_is_refused(setup: Setup) {
         let mut server = setup.start();
         let one_time = server.setup_token();
         let ada = server.person("ada@example.org");
@@ -191,6 +229,7 @@ fn registration_can_be_closed() {
 fn a_flood_of_logins_is_refused_and_told_when_to_come_again() {
     let server = sqlite()
         .with("CGCG_AUTH__PASSWORDS__POOL__THREADS", "1")
+        .with("CGCG_AUTH__THROTTLE__ACCOUNTS", "false")
         .start();
     server.register("ada@example.org").is(201);
     let answers: Vec<Answer> = std::thread::scope(|scope| {

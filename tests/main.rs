@@ -24,6 +24,8 @@ mod settings;
 )]
 mod support;
 #[cfg(feature = "auth")]
+mod throttle;
+#[cfg(feature = "auth")]
 mod tour;
 #[cfg(feature = "auth")]
 mod users;

@@ -96,6 +96,57 @@ fn every_operation_has_a_name_of_its_own_and_says_what_it_answers() {
     }
 }
 
+/// The codes in a text: `snake_case` words in backticks.
+fn codes(text: &str) -> BTreeSet<String> {
+    let words = text.split('`').skip(1).step_by(2);
+    let code = |word: &&str| {
+        word.contains('_')
+            && word
+                .bytes()
+                .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+    };
+    words.filter(code).map(str::to_owned).collect()
+}
+
+/// Every 4xx and 5xx that is documented is a problem, with codes that the README lists.
+#[test]
+fn o5_every_documented_failure_is_a_problem_with_a_listed_code() {
+    let listed = include_str!("../README.md");
+    let listed = listed.split_once("## Error codes").unwrap().1;
+    let listed = codes(listed.split_once("\n## ").unwrap().0);
+    let features = [
+        include_str!("../crates/auth/README.md"),
+        include_str!("../crates/users/README.md"),
+    ];
+    let of_features: BTreeSet<_> = features.into_iter().flat_map(codes).collect();
+    let server = sqlite().start();
+    let document = server.get("/openapi.json").is(200).json();
+    for (method, path, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            if !status.starts_with(['4', '5']) {
+                continue;
+            }
+            let kinds: Vec<_> = answer["content"].as_object().unwrap().keys().collect();
+            let expected = match path.as_str() {
+                "/api/v1/auth/token" if ["400", "429"].contains(&status.as_str()) => {
+                    "application/json"
+                }
+                _ => "application/problem+json",
+            };
+            assert_eq!(kinds, [expected], "{method} {path} {status}");
+            let told = codes(answer["description"].as_str().unwrap());
+            assert!(
+                !told.is_empty() || answer["description"].as_str().unwrap().contains('`'),
+                "{method} {path} {status}"
+            );
+            for code in told {
+                let known = listed.contains(&code) || of_features.contains(&code);
+                assert!(known, "{method} {path} {status}: {code} is in no README");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_document_is_the_one_that_was_reviewed() {
     let printed = sqlite().run(&["openapi"]);

@@ -11,7 +11,10 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// On SQLite in a folder of its own.
 pub(crate) fn sqlite() -> Setup {
     // A test sends more than a person would.
-    Setup::new(env!("CARGO_BIN_EXE_cgcg")).with("CGCG_LIMITS__RATE_LIMIT__PER_SECOND", "0")
+    Setup::new(env!("CARGO_BIN_EXE_cgcg"))
+        .with("CGCG_LIMITS__RATE_LIMIT__PER_SECOND", "0")
+        .with("CGCG_LIMITS__BAD_TOKENS", "0")
+        .with("CGCG_AUTH__THROTTLE__ADDRESSES", "false")
 }
 
 /// On an empty PostgreSQL database; `None` where there is no server, which is said.

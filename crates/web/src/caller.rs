@@ -2,12 +2,13 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use cgcg_core::{Credential, Denied, Principal, ScopeSpec};
 use futures_util::future::LocalBoxFuture;
 
 use crate::bearer::bearer;
-use crate::{Front, Problem};
+use crate::{Front, Problem, client_ip};
 
 /// Whoever has a valid credential. 401 without; 503 `auth_unavailable` where nothing can check it. Never open.
 #[derive(Debug, Clone)]
@@ -88,25 +89,44 @@ impl<const SECONDS: i64> FromRequest for RequireFresh<SECONDS> {
 }
 
 /// Checked once per request: the result stays in its extensions, where the log finds it too.
-async fn principal(request: &HttpRequest) -> Result<Arc<Principal>, Denied> {
+async fn principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     if let Some(known) = request.extensions().get::<Arc<Principal>>() {
         return Ok(known.clone());
     }
     let front = Front::of(request).ok_or(Denied::Unavailable)?;
-    let credential = bearer(request);
-    let checked = match credential {
-        Ok(token) => {
-            front
-                .authenticator()
-                .authenticate(Credential::Bearer(token))
-                .await?
-        }
-        // Where nothing checks credentials, that is the trouble, and not that none was shown.
-        Err(Denied::Missing) if front.closed() => return Err(Denied::Unavailable),
-        Err(denied) => return Err(denied),
+    let checked = match check(front, request).await {
+        Err(Denied::Invalid) => return Err(bad_token(front, request)),
+        checked => checked?,
     };
     request.extensions_mut().insert(checked.clone());
     Ok(checked)
+}
+
+async fn check(front: &Front, request: &HttpRequest) -> Result<Arc<Principal>, Denied> {
+    match bearer(request) {
+        Ok(token) => {
+            let credential = Credential::Bearer(token);
+            front.authenticator().authenticate(credential).await
+        }
+        // Where nothing checks credentials, that is the trouble, and not that none was shown.
+        Err(Denied::Missing) if front.closed() => Err(Denied::Unavailable),
+        Err(denied) => Err(denied),
+    }
+}
+
+/// Whoever guesses has to wait. A good token of the same address still passes: one client in a loop must not shut out
+/// all others behind its router.
+fn bad_token(front: &Front, request: &HttpRequest) -> Problem {
+    let limited = front.bad_tokens().zip(client_ip(request));
+    match limited.map(|(limiter, address)| limiter.take(address)) {
+        Some(Err(wait)) => {
+            metrics::counter!("cgcg_auth_throttled_total", "bucket" => "token").increment(1);
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let detail = "too many bad tokens from this address";
+            Problem::new(status, "throttled", detail).retry_after(wait)
+        }
+        _ => Denied::Invalid.into(),
+    }
 }
 
 impl<S> Deref for RequireScope<S> {

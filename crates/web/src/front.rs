@@ -19,6 +19,7 @@ struct Inner {
     proxies: Proxies,
     settings: FrontSettings,
     limiter: Option<Limiter>,
+    bad_tokens: Option<Limiter>,
     nobody: cgcg_core::NoAuthenticator,
 }
 
@@ -30,7 +31,8 @@ impl Front {
         proxies: Proxies,
         settings: FrontSettings,
     ) -> Self {
-        let limiter = Limiter::new(settings.rate_limit, clock.clone());
+        let limiter = Limiter::of_requests(settings.rate_limit, clock.clone());
+        let bad_tokens = Limiter::per_minute(settings.bad_tokens, clock.clone());
         let nobody = cgcg_core::NoAuthenticator;
         Self(Arc::new(Inner {
             authenticator,
@@ -38,6 +40,7 @@ impl Front {
             proxies,
             settings,
             limiter,
+            bad_tokens,
             nobody,
         }))
     }
@@ -70,6 +73,10 @@ impl Front {
 
     pub(crate) fn settings(&self) -> &FrontSettings {
         &self.0.settings
+    }
+
+    pub(crate) fn bad_tokens(&self) -> Option<&Limiter> {
+        self.0.bad_tokens.as_ref()
     }
 
     pub(crate) fn limiter(&self) -> Option<&Limiter> {

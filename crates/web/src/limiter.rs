@@ -16,35 +16,33 @@ use crate::client::bucket;
 /// bound, whoever sends.
 const REMEMBERED: usize = 200_000;
 
-/// Requests per address.
+/// What an address did, so often as it may.
 pub(crate) struct Limiter {
     limiter: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, Monotonic, StateInformationMiddleware>,
     clock: Monotonic,
-    settings: RateLimit,
-}
-
-/// What the client may know about its bucket.
-pub(crate) struct Allowance {
-    /// Requests left now, or how long to wait.
-    pub(crate) left: Result<u32, Duration>,
-    pub(crate) settings: RateLimit,
 }
 
 impl Limiter {
-    /// `None` where the settings turn it off.
-    pub(crate) fn new(settings: RateLimit, clock: Arc<dyn Clock>) -> Option<Self> {
+    /// Of requests; `None` where the settings turn it off.
+    pub(crate) fn of_requests(settings: RateLimit, clock: Arc<dyn Clock>) -> Option<Self> {
         let quota = Quota::per_second(NonZeroU32::new(settings.per_second)?);
         let quota = quota.allow_burst(NonZeroU32::new(settings.burst)?);
-        let clock = Monotonic(clock);
-        let limiter = RateLimiter::new(quota, DashMapStateStore::default(), clock.clone());
-        Some(Self {
-            limiter,
-            clock,
-            settings,
-        })
+        Some(Self::new(quota, clock))
     }
 
-    pub(crate) fn take(&self, address: IpAddr) -> Allowance {
+    /// So many a minute; `None` where that is 0.
+    pub(crate) fn per_minute(count: u32, clock: Arc<dyn Clock>) -> Option<Self> {
+        Some(Self::new(Quota::per_minute(NonZeroU32::new(count)?), clock))
+    }
+
+    fn new(quota: Quota, clock: Arc<dyn Clock>) -> Self {
+        let clock = Monotonic(clock);
+        let limiter = RateLimiter::new(quota, DashMapStateStore::default(), clock.clone());
+        Self { limiter, clock }
+    }
+
+    /// How often it may do so again at once, or how long to wait.
+    pub(crate) fn take(&self, address: IpAddr) -> Result<u32, Duration> {
         let mut key = bucket(address);
         if self.limiter.len() > REMEMBERED {
             // Forgets whoever has a full bucket again.
@@ -53,13 +51,9 @@ impl Limiter {
                 key = IpAddr::from([0; 16]);
             }
         }
-        let left = match self.limiter.check_key(&key) {
+        match self.limiter.check_key(&key) {
             Ok(state) => Ok(state.remaining_burst_capacity()),
             Err(not_until) => Err(not_until.wait_time_from(self.clock.now())),
-        };
-        Allowance {
-            left,
-            settings: self.settings,
         }
     }
 }

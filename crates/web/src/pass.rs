@@ -8,7 +8,6 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use tracing::Instrument;
 
-use crate::limiter::Allowance;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::unread::Kept;
 use crate::{Front, Problem, RateLimit, client_ip, observe};
@@ -41,7 +40,7 @@ pub async fn pass(
     let address = front.limiter().zip(client_ip(request.request()));
     let allowance = address.map(|(limiter, address)| limiter.take(address));
 
-    let mut response = match allowance.as_ref().map(|allowance| allowance.left) {
+    let mut response = match allowance {
         Some(Err(wait)) => throttled(wait, &id, request),
         _ => {
             // Whatever is logged on the way has the id.
@@ -54,7 +53,7 @@ pub async fn pass(
     headers.insert(REQUEST_ID, id.0.clone());
     secure(headers);
     if let Some(allowance) = allowance {
-        tell(headers, &allowance);
+        tell(headers, front.settings().rate_limit, allowance);
     }
     observe::request(
         &method,
@@ -164,10 +163,10 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Source: draft-ietf-httpapi-ratelimit-headers-10.
-fn tell(headers: &mut HeaderMap, allowance: &Allowance) {
-    let RateLimit { per_second, burst } = allowance.settings;
+fn tell(headers: &mut HeaderMap, settings: RateLimit, left: Result<u32, Duration>) {
+    let RateLimit { per_second, burst } = settings;
     let window = burst.div_ceil(per_second).max(1);
-    let left = allowance.left.unwrap_or_default();
+    let left = left.unwrap_or_default();
     let reset = (burst - left.min(burst)).div_ceil(per_second);
     let values = [
         (

@@ -11,6 +11,8 @@ pub struct FrontSettings {
     pub body_wait: Span,
     /// Requests per address (IPv4, or IPv6 /64).
     pub rate_limit: RateLimit,
+    /// Bad credentials per address and minute: more are answered 429. Expired ones do not count. 0 turns the limit off.
+    pub bad_tokens: u32,
 }
 
 /// How many requests one address may make.
@@ -29,6 +31,7 @@ impl Default for FrontSettings {
             body: Size::mib(1),
             body_wait: Span::seconds(30),
             rate_limit: RateLimit::default(),
+            bad_tokens: 30,
         }
     }
 }
@@ -53,6 +56,8 @@ impl FrontSettings {
 # rate_limit.per_second = 100
 # Requests that one address may make at once.
 # rate_limit.burst = 400
+# Bad tokens per address and minute; more are answered 429. Expired ones do not count. 0 turns the limit off.
+# bad_tokens = 30
 ";
 
     /// All that is wrong, as (key, what to do).

@@ -6,8 +6,8 @@
 //!     --target cgcg=http://127.0.0.1:8000 --target fastapi=http://127.0.0.1:9000,health=/health
 //! ```
 //!
-//! Measure a server whose rate limits are off: answers that are not 2xx are counted apart and are no part of a
-//! figure. The driver is light (hand-written HTTP/1.1 over kept connections), but on a small machine it still takes
+//! Measure a server whose limits are off (`limits.rate_limit.per_second = 0`, `auth.throttle.addresses = false`):
+//! answers that are not 2xx are counted apart and are no part of a figure. The driver is light (hand-written HTTP/1.1 over kept connections), but on a small machine it still takes
 //! its share of the cores from the server.
 #![expect(
     clippy::disallowed_methods,
