@@ -16,6 +16,8 @@ mod keys;
 mod nodes;
 #[cfg(feature = "auth")]
 mod openapi;
+#[cfg(feature = "auth")]
+mod rights;
 mod server;
 mod settings;
 #[cfg_attr(

@@ -44,7 +44,7 @@ both! {
         assert!(!format!("{key:?}").contains(text.as_str()));
         assert!(serde_json::to_string(&key).unwrap().contains(text.as_str()));
         let listed = bed.auth.api_keys(&ada, PageRequest::default()).await.unwrap();
-        assert_eq!(listed.items, [key.api_key.clone()]);
+        assert_eq!(listed.items, std::slice::from_ref(&key.api_key));
         assert!(!serde_json::to_string(&listed).unwrap().contains(text.as_str()));
         assert_eq!(bed.auth.api_key(&ada, key.api_key.id).await.unwrap(), key.api_key);
     }
