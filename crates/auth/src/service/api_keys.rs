@@ -1,9 +1,8 @@
-use cgcg_core::{Page, PageRequest, Principal, Proof};
-use uuid::Uuid;
+use cgcg_core::{Id, Page, PageRequest, Principal, Proof, User};
 
 use super::Service;
-use crate::Error;
 use crate::schemas::{ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId, Device};
+use crate::{Error, store};
 
 impl Service {
     /// A page of one's own API keys that were not revoked, oldest first.
@@ -11,7 +10,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotAPerson`] for machines, [`Error::Database`].
     pub async fn api_keys(&self, by: &Principal, page: PageRequest) -> Result<Page<ApiKey>, Error> {
-        self.keys_of(own(by)?, page).await
+        self.keys_of(own(by)?.uuid(), page).await
     }
 
     /// One of one's own API keys.
@@ -19,7 +18,7 @@ impl Service {
     /// # Errors
     /// As [`Service::api_keys`], and [`Error::ApiKeyNotFound`].
     pub async fn api_key(&self, by: &Principal, id: ApiKeyId) -> Result<ApiKey, Error> {
-        self.key_of(own(by)?, id).await
+        self.key_of(own(by)?.uuid(), id).await
     }
 
     /// Makes an API key for oneself. It may do what `scopes` say, as far as its owner may do that at the time.
@@ -36,9 +35,11 @@ impl Service {
         let owner = own(by)?;
         let wanted = self.wanted(new)?;
         let mut conn = self.0.db.begin().await?;
+        // Whoever disables the account, or makes another key, comes before or after: never between look and deed.
+        store::subjects::lock(&mut conn, owner).await?;
         let mine = self.current(&mut conn, by).await?;
         let made = self
-            .create_key_in(&mut conn, by, owner, &mine, wanted, device)
+            .create_key_in(&mut conn, by, owner.uuid(), &mine, wanted, device)
             .await?;
         conn.commit().await?;
         Ok(made)
@@ -54,7 +55,7 @@ impl Service {
         id: ApiKeyId,
         device: &Device,
     ) -> Result<(), Error> {
-        let owner = own(by)?;
+        let owner = own(by)?.uuid();
         let mut conn = self.0.db.begin().await?;
         self.current(&mut conn, by).await?;
         self.revoke_in(&mut conn, by, owner, id, device).await?;
@@ -63,9 +64,9 @@ impl Service {
 }
 
 /// The person whose keys these are. No key makes, shows or ends keys.
-fn own(by: &Principal) -> Result<Uuid, Error> {
+fn own(by: &Principal) -> Result<Id<User>, Error> {
     match (by.user(), by.proof) {
-        (Some(user), Proof::Session(_)) => Ok(user.uuid()),
+        (Some(user), Proof::Session(_)) => Ok(user),
         _ => Err(Error::NotAPerson),
     }
 }

@@ -51,7 +51,8 @@ impl Service {
         }
     }
 
-    /// Makes a key for `owner` that may do no more than `most`.
+    /// Makes a key for `owner`, whose row as a subject the caller holds: of two keys made at once, the second one counts
+    /// the first. It may do no more than `most`.
     pub(super) async fn create_key_in(
         &self,
         conn: &mut Conn,
@@ -65,8 +66,6 @@ impl Service {
             return Err(Error::ScopeNotHeld);
         }
         let now = self.now();
-        // Of two that are made at once, the second one counts the first.
-        store::subjects::lock(conn, Id::<Self>::from_uuid(owner)).await?;
         let live = store::api_keys::count_live(conn, owner, now).await?;
         if live >= i64::from(self.0.settings.api_keys.max_per_owner) {
             return Err(Error::TooManyKeys);

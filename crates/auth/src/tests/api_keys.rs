@@ -2,6 +2,7 @@ use cgcg_core::{Authenticator, Db, Denied, PageRequest, Principal, Proof, Subjec
 use cgcg_testkit::both;
 use tokio::task::JoinSet;
 
+use super::rights::new_key;
 use super::{Bed, PASSWORD, secret};
 use crate::{Device, Error, api_key};
 
@@ -76,6 +77,23 @@ both! {
         bed.who_has(&expired).await.unwrap();
         bed.advance(1);
         assert_eq!(bed.who_has(&expired).await.unwrap_err(), Denied::Expired);
+    }
+
+    async fn k3_no_key_slips_in_while_its_owner_is_disabled(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let by = bed.who(&bed.log_in("ada@example.org").await).await.unwrap();
+        let mut makers = JoinSet::new();
+        for _ in 0..10 {
+            let (auth, by) = (bed.auth.clone(), by.clone());
+            makers.spawn(async move { auth.create_api_key(&by, new_key(&["tasks:read"]), &Device::default()).await });
+        }
+        bed.users.disable(&Principal::operator(), ada.id).await.unwrap();
+        let made = makers.join_all().await;
+        bed.users.enable(&Principal::operator(), ada.id).await.unwrap();
+        for made in made.iter().flatten() {
+            assert_eq!(bed.who_has(made).await.unwrap_err(), Denied::Invalid);
+        }
     }
 
     async fn k4_a_key_is_no_person(db: Db) {
