@@ -66,14 +66,16 @@ create index auth_audit_subject on auth_audit (subject_id, id);
 create index auth_audit_actor on auth_audit (actor_id, id);
 create index auth_audit_action on auth_audit (action, id);
 
--- Answers of registrations that carried an `Idempotency-Key`; the body is kept as a MAC only.
+-- Answers of registrations that carried an `Idempotency-Key`; the body is kept as a MAC only, and no user means that the
+-- answer showed none.
 create table auth_idempotency (
     key         bytea not null primary key,
     fingerprint bytea not null,
-    user_id     uuid not null,
+    user_id     uuid,
     created_at  bigint not null
 );
 create index auth_idempotency_created on auth_idempotency (created_at);
+create index auth_idempotency_user on auth_idempotency (user_id);
 
 -- Elects the node that makes the next signing key, as the index on the active one does.
 create unique index auth_signing_keys_next on auth_signing_keys (state) where state = 'next';

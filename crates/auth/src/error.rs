@@ -32,6 +32,18 @@ pub enum Error {
     /// The settings do not list this domain.
     #[error("addresses of this domain cannot register")]
     EmailDomainRefused,
+    /// The one-time token is not ours, was used, has ended, made room for a newer one, or is for something else.
+    #[error("this link is not valid, or not any more; ask for a new one")]
+    OneTimeTokenInvalid,
+    /// It is not the password of the account.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// The key is empty, longer than 255 bytes, or has more than printable ASCII.
+    #[error("expected an Idempotency-Key of 1 to 255 letters of printable ASCII")]
+    IdempotencyKeyInvalid,
+    /// Another request had that key in the last 24 h.
+    #[error("another request had this Idempotency-Key; take a new one for each")]
+    IdempotencyKeyReused,
     /// Another account has this e-mail.
     #[error("another account has this e-mail")]
     EmailTaken,

@@ -7,6 +7,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod idempotency;
 mod key_use;
 pub mod keyring;
 mod mail;
@@ -16,7 +17,6 @@ pub mod password;
 mod refresh;
 #[cfg(feature = "router")]
 mod router;
-
 mod schemas;
 mod scopes;
 mod seen;
@@ -32,18 +32,22 @@ mod worker;
 use cgcg_core::{Migrations, Step};
 
 pub use error::Error;
+pub use idempotency::IdempotencyKey;
+pub use mail::{Mail, MailError, Mailer};
 pub use message::TOPICS;
 pub use schemas::{
-    About, AccountCreate, AdminCreate, ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId, AuditAction,
-    AuditEntry, AuditFilter, Credentials, Device, Name, Registered, Role, RoleCreate, RoleId,
-    RoleUpdate, RolesUpdate, Scope, ServiceAccount, ServiceAccountCreate, ServiceAccountId,
-    ServiceAccountUpdate, SessionInfo, SessionUpdate, SetupCreate, SubjectRoles, Tokens,
+    About, AccountCreate, AdminCreate, Answered, ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId,
+    AuditAction, AuditEntry, AuditFilter, Credentials, Device, EmailChange, Name, PasswordReset,
+    Registered, Role, RoleCreate, RoleId, RoleUpdate, RolesUpdate, Scope, ServiceAccount,
+    ServiceAccountCreate, ServiceAccountId, ServiceAccountUpdate, SessionInfo, SessionUpdate,
+    SetupCreate, SubjectRoles, Tokens, Welcome,
 };
 pub use scopes::ALL as SCOPES;
 pub use service::{Host, Pace, Service};
 pub use settings::{
-    ApiKeys, Audit as AuditSettings, Keys as KeySettings, LostResponse, Passwords, Registration,
-    RegistrationPolicy, Roles, Sessions, Settings, Tokens as TokenSettings,
+    ApiKeys, Audit as AuditSettings, EmailVerification, Keys as KeySettings, Links, LostResponse,
+    Mail as MailSettings, Passwords, Registration, RegistrationPolicy, Roles, Sessions, Settings,
+    Smtp, SmtpTls, Tokens as TokenSettings, Transport,
 };
 pub use throttle::ThrottleSettings;
 

@@ -1,13 +1,48 @@
 //! What is mailed, and to whom. Mail is a row of the outbox, written in the transaction that needs it; a worker sends it,
 //! so no answer waits for a mail server, and none tells whether there was somebody to write to.
 
-use cgcg_core::{Email, Id};
+mod file;
+mod log;
+mod mailer;
+mod message;
+mod sink;
+#[cfg(feature = "smtp")]
+mod smtp;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use cgcg_core::{Account, Email, Id};
 use serde_json::{Map, Value};
 
 use crate::one_time::OneTime;
 
+#[cfg(feature = "router")]
+pub(crate) use file::{StoredMail, find, list};
+pub use mailer::{Mail, MailError, Mailer};
+pub(crate) use message::is_sender;
+#[cfg(feature = "router")]
+pub(crate) use template::escape;
+pub(crate) use template::{Templates, Values};
+
+/// What sends, and what is sent.
+pub(crate) struct MailSetup {
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) templates: Templates,
+    /// What the server calls itself.
+    pub(crate) product: String,
+    /// Whether mail gets anywhere.
+    pub(crate) sends: bool,
+}
+
 /// The row of a mail that waits, for `Id<Outgoing>`.
 pub(crate) enum Outgoing {}
+
+/// Names a mail.
+#[cfg(feature = "router")]
+pub(crate) type MailId = Id<Outgoing>;
 
 /// Which mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +64,28 @@ pub(crate) enum Template {
 }
 
 impl Template {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Verify,
+        Self::Reset,
+        Self::SetPassword,
+        Self::AlreadyRegistered,
+        Self::PasswordChanged,
+        Self::EmailChanged,
+        Self::ReuseDetected,
+    ];
+
+    /// `None` for a text that another version of this program stored.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|template| template.as_str() == text)
+    }
+
+    /// Whether it carries a one-time link.
+    pub(crate) const fn has_link(self) -> bool {
+        matches!(self, Self::Verify | Self::Reset | Self::SetPassword)
+    }
+
     /// As it is stored, and as its files are named.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -51,4 +108,25 @@ pub(crate) struct Letter {
     /// The link that it carries. Its token is made again from the row when the mail is sent: nothing secret is stored.
     pub(crate) link: Option<Id<OneTime>>,
     pub(crate) data: Map<String, Value>,
+}
+
+impl Letter {
+    /// To the owner of an account, whose id the log may show.
+    pub(crate) fn to(account: &Account, template: Template) -> Self {
+        let name = account.display_name.clone().map(Value::from);
+        let name = name.map(|name| ("name".to_owned(), name));
+        let user = ("user_id".to_owned(), account.id.to_string().into());
+        Self {
+            template,
+            to: account.email.clone(),
+            link: None,
+            data: [user].into_iter().chain(name).collect(),
+        }
+    }
+
+    /// With a one-time link in it.
+    pub(crate) const fn with_link(mut self, link: Id<OneTime>) -> Self {
+        self.link = Some(link);
+        self
+    }
 }

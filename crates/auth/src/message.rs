@@ -7,12 +7,14 @@ use uuid::Uuid;
 const SESSION_CREATED: &str = "auth.session.created";
 const SESSION_REVOKED: &str = "auth.session.revoked";
 const GRANT_CHANGED: &str = "auth.grant.changed";
+const PASSWORD_CHANGED: &str = "auth.password.changed";
 const REFRESH_REUSED: &str = "auth.refresh.reused";
 
 /// What this feature publishes: ids only.
 pub static TOPICS: &[TopicSpec] = &[
     topic(SESSION_CREATED, "Somebody logged in."),
     topic(SESSION_REVOKED, "A session was ended before its time."),
+    topic(PASSWORD_CHANGED, "The password of an account was changed."),
     topic(
         GRANT_CHANGED,
         "An account or a service account got or lost a role.",
@@ -53,6 +55,10 @@ pub(crate) fn session_revoked(user: Id<User>, session: Id<Session>, reason: &str
 pub(crate) fn grant_changed(subject: Uuid) -> NewMessage {
     let user = Id::from_uuid(subject);
     message(GRANT_CHANGED, user, json!({ "subject_id": subject }))
+}
+
+pub(crate) fn password_changed(user: Id<User>) -> NewMessage {
+    message(PASSWORD_CHANGED, user, json!({"user_id": user}))
 }
 
 pub(crate) fn refresh_reused(user: Id<User>, session: Id<Session>) -> NewMessage {

@@ -1,5 +1,7 @@
 //! The text of a one-time token: `cgo1_` and base64url of purpose, id and MAC. The database holds no part of the MAC.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cgcg_core::{FeatureKeys, Id, Secret};
@@ -40,6 +42,29 @@ impl Purpose {
             Self::EmailChange => "email_change",
         }
     }
+
+    /// As it was stored.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [
+            Self::Setup,
+            Self::Verify,
+            Self::Reset,
+            Self::SetPassword,
+            Self::EmailChange,
+        ];
+        all.into_iter().find(|purpose| purpose.as_str() == text)
+    }
+
+    /// How long a mailed token is good: shorter where it is worth more.
+    pub(crate) const fn life(self) -> Duration {
+        let minutes = match self {
+            Self::Setup | Self::Reset => 30,
+            Self::EmailChange => 2 * 60,
+            Self::Verify => 24 * 60,
+            Self::SetPassword => 7 * 24 * 60,
+        };
+        Duration::from_secs(minutes * 60)
+    }
 }
 
 /// A one-time token that reads well.
@@ -50,6 +75,13 @@ pub(crate) struct OneTimeToken {
 }
 
 impl OneTimeToken {
+    /// As [`OneTimeToken::parse`], for any of several purposes.
+    pub(crate) fn parse_any(text: &str, purposes: &[Purpose]) -> Option<Self> {
+        purposes
+            .iter()
+            .find_map(|purpose| Self::parse(text, *purpose))
+    }
+
     /// `None` also where it is for another purpose.
     pub(crate) fn parse(text: &str, purpose: Purpose) -> Option<Self> {
         let body = text

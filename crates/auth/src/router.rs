@@ -1,9 +1,11 @@
 mod administration;
 mod api_keys;
+mod dev_mail;
 mod devices;
 mod grants;
 mod jwks;
 mod login;
+mod mail;
 mod page;
 mod problem;
 mod roles;
@@ -66,6 +68,16 @@ impl Module for Service {
             )
             .service(resource("/audit").get(administration::list_audit))
             .service(resource("/setup").post(login::setup_admin))
+            .service(resource("/email/verify").post(mail::verify_email))
+            .service(resource("/email/resend").post(mail::resend_verification))
+            .service(resource("/email/change").post(mail::change_email))
+            .service(resource("/password/forgot").post(mail::forgot_password))
+            .service(resource("/password/reset").post(mail::reset_password))
+            .service(resource("/users/{id}/password-link").post(mail::send_password_link))
+            .service(resource("/dev/mail").get(dev_mail::list_dev_mail))
+            .service(resource("/dev/mail/{id}").get(dev_mail::get_dev_mail))
+            .service(resource("/pages/verify").get(page::get_verify_page))
+            .service(resource("/pages/reset").get(page::get_reset_page))
             .service(resource("/pages/setup").get(page::get_setup_page))
             .configure(rights);
         cfg.service(auth);
@@ -169,7 +181,17 @@ fn machines(cfg: &mut ServiceConfig) {
         administration::list_user_sessions,
         administration::end_user_sessions,
         administration::list_audit,
+        mail::verify_email,
+        mail::resend_verification,
+        mail::change_email,
+        mail::forgot_password,
+        mail::reset_password,
+        mail::send_password_link,
+        dev_mail::list_dev_mail,
+        dev_mail::get_dev_mail,
         page::get_setup_page,
+        page::get_verify_page,
+        page::get_reset_page,
         jwks::get_jwks,
         roles::list_scopes,
         roles::list_roles,

@@ -168,6 +168,61 @@ impl From<Account> for Registered {
     }
 }
 
+/// What a registration answers.
+#[derive(Debug, Clone)]
+pub enum Welcome {
+    /// The account can be used.
+    Made(Registered),
+    /// Whoever reads the address gets a mail: to prove it, or to be told that it has an account already. Nobody else
+    /// learns which.
+    CheckEmail,
+}
+
+impl Welcome {
+    /// The account, where it may be shown.
+    pub fn account(self) -> Option<Registered> {
+        match self {
+            Self::Made(account) => Some(account),
+            Self::CheckEmail => None,
+        }
+    }
+}
+
+/// What a registration with a key answers.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The answer.
+    pub welcome: Welcome,
+    /// Whether it was given before.
+    pub replayed: bool,
+}
+
+/// Another address for one's own account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct EmailChange {
+    /// Takes effect once the link in the mail to it was followed.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "email", example = "ada@example.com"))]
+    pub new_email: Email,
+    /// The account's.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub password: Secret<String>,
+}
+
+/// A new password for whoever has the link of a mail.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct PasswordReset {
+    /// From the link, behind the `#`.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub token: Secret<String>,
+    /// By default at least 12 characters.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
+    pub new_password: Secret<String>,
+}
+
 /// A session as it is stored. With its salt and our key its refresh tokens can be made.
 #[derive(Clone, sqlx::FromRow)]
 pub(crate) struct SessionInDb {

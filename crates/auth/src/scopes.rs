@@ -1,7 +1,7 @@
 //! The rights that administrating auth asks for. One's own sessions and keys need none.
 
 cgcg_core::scopes! {
-    /// Read and end everybody's sessions.
+    /// Send people the link to set a password, see and end their sessions.
     Users = "auth:users";
     /// Read the audit.
     AuditRead = "auth:audit:read";

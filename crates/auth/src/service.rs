@@ -1,17 +1,23 @@
 mod api_keys;
 mod audit;
 mod authenticate;
+mod email;
+mod errands;
 mod grants;
+mod idempotency;
 mod key_check;
 mod key_store;
 mod keys;
+mod links;
 mod login;
 mod mail;
 mod observer;
 mod one_time;
 mod open;
+mod outbox;
 mod refresh;
 mod register;
+mod reset;
 mod rights;
 mod roles;
 mod rotate;
@@ -25,24 +31,28 @@ mod throttle;
 pub use rotate::Pace;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cgcg_core::{
     Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, Timestamp, UserDirectory,
 };
 use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::cache::Cache;
 use crate::key_use::KeyUse;
 use crate::keyring::KeyRing;
+use crate::mail::MailSetup;
 use crate::password::{Policy, Pool};
 use crate::seen::Seen;
 use crate::throttle::Addresses;
 use crate::token::{Issuer, Verifier};
-use crate::{Error, Settings};
+use crate::{Error, Mailer, Settings};
 
 /// What the host knows and auth cannot.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Host {
     /// Where clients reach the host: `https://api.example.org`. The issuer of tokens, where the settings name none.
     pub public_url: Option<String>,
@@ -50,6 +60,23 @@ pub struct Host {
     pub user_location: Option<&'static str>,
     /// Whether whoever keeps the accounts wants no user names: registration refuses them then.
     pub without_usernames: bool,
+    /// Where the host listens, as far as it is known before it does. Links lead there where there is no `public_url`, and
+    /// mail to files is refused where others could reach it.
+    pub listen: Option<SocketAddr>,
+    /// Where `mail.transport = "file"` puts mail: a folder that nobody else may read.
+    pub mail_folder: Option<PathBuf>,
+    /// Sends mail instead of what the settings name.
+    pub mailer: Option<Arc<dyn Mailer>>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("public_url", &self.public_url)
+            .field("listen", &self.listen)
+            .field("mail_folder", &self.mail_folder)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Proves who somebody is, and keeps that proof. A cheap clone; one per process.
@@ -70,6 +97,11 @@ struct Inner {
     addresses: Addresses,
     seen: Seen,
     key_use: KeyUse,
+    mail: MailSetup,
+    /// Rung when there is mail to send.
+    outbox: Notify,
+    errands: Arc<Semaphore>,
+    listens_on: OnceLock<SocketAddr>,
     opened: RwLock<Option<Arc<Opened>>>,
 }
 
@@ -77,6 +109,7 @@ struct Inner {
 struct Keys {
     refresh: FeatureKeys,
     one_time: FeatureKeys,
+    idempotency: FeatureKeys,
     seal: FeatureKeys,
     throttle: FeatureKeys,
 }
@@ -117,6 +150,7 @@ impl Service {
         let keys = Keys {
             refresh: keys.derive("refresh")?,
             one_time: keys.derive("one-time")?,
+            idempotency: keys.derive("idempotency")?,
             seal: keys.derive("sealing")?,
             throttle: keys.derive("throttle")?,
         };
@@ -133,6 +167,10 @@ impl Service {
             addresses: Addresses::new(&settings.throttle, &clock),
             seen: Seen::default(),
             key_use: KeyUse::default(),
+            mail: MailSetup::new(&settings, &host)?,
+            outbox: Notify::new(),
+            errands: errands::room(),
+            listens_on: OnceLock::new(),
             opened: RwLock::new(None),
             db,
             clock,
@@ -160,6 +198,10 @@ impl Service {
     /// What the host said of itself.
     pub fn host(&self) -> &Host {
         &self.0.host
+    }
+
+    pub(crate) fn outbox(&self) -> &Notify {
+        &self.0.outbox
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {

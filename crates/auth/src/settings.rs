@@ -1,8 +1,14 @@
+mod links;
+mod mail;
+
 use cgcg_core::Span;
 use serde::Deserialize;
 
 use crate::password::{Argon2Settings, Policy, PoolSettings};
 use crate::throttle::ThrottleSettings;
+
+pub use links::Links;
+pub use mail::{Mail, Smtp, SmtpTls, Transport};
 
 /// How accounts are opened, and how long proofs last.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,6 +32,10 @@ pub struct Settings {
     pub audit: Audit,
     /// Keys of machines.
     pub api_keys: ApiKeys,
+    /// How mail leaves the server.
+    pub mail: Mail,
+    /// Where links in mail lead.
+    pub links: Links,
 }
 
 /// Who may open an account.
@@ -34,6 +44,9 @@ pub struct Settings {
 pub struct Registration {
     /// `"open"`: everybody. `"invite"`: administrators make accounts. `"closed"`: nobody.
     pub policy: RegistrationPolicy,
+    /// `"off"`: an account can be used at once. `"required"`: only once its owner has followed the link in a mail, and
+    /// nobody learns which addresses have accounts. Where absent: off while mail goes to the log, else required.
+    pub email_verification: Option<EmailVerification>,
     /// Only e-mail addresses of these domains may register, as in `["example.org"]`; empty = any.
     pub domains: Vec<String>,
 }
@@ -49,6 +62,16 @@ pub enum RegistrationPolicy {
     Invite,
     /// Nobody.
     Closed,
+}
+
+/// Whether an address has to be proved before its account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmailVerification {
+    /// It has not.
+    Off,
+    /// It has.
+    Required,
 }
 
 /// Access tokens.
@@ -296,6 +319,8 @@ impl Settings {
             .chain(passwords.argon2.validate())
             .chain(passwords.pool.validate(&passwords.argon2));
         wrong.extend(nested.map(|(key, mend)| (password_key(key), mend)));
+        wrong.extend(self.mail.validate());
+        wrong.extend(self.links.validate());
         wrong
     }
 }

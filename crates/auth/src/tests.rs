@@ -134,6 +134,8 @@ impl Bed {
             .register(new_account(email), &Device::default())
             .await
             .unwrap()
+            .account()
+            .unwrap()
     }
 
     async fn log_in(&self, login: &str) -> Tokens {

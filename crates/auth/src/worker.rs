@@ -17,21 +17,31 @@ const SEEN: Duration = Duration::from_secs(60);
 const SEEN_BATCH: usize = 200;
 /// So often each node reads the keys: that late it sees what another one did to them.
 pub(crate) const RELOAD: Duration = Duration::from_secs(60);
+/// How long mail waits that another process left.
+const POLL: Duration = Duration::from_secs(15);
+/// Mails that are sent at once.
+const MAILS: u16 = 10;
 /// Rows in one transaction: others wait for the writer meanwhile.
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Background work: `auth.keys` rotates the signing keys and takes over what other nodes did to them, `auth.key_use`
+    /// Background work: `auth.mail` sends what waits in the outbox, `auth.keys` rotates the signing keys and takes over what other nodes did to them, `auth.key_use`
     /// and `auth.seen` write when API keys and sessions were used, `auth.purge` removes what nobody needs any more:
     /// sessions and API keys 30 days and one-time tokens 7 days after their end, failures a day later, the audit after
     /// `audit.keep`.
     pub fn workers(&self) -> Vec<Worker> {
-        let (reload, seen, purge, uses) = (self.clone(), self.clone(), self.clone(), self.clone());
+        let (mail, reload) = (self.clone(), self.clone());
+        let (seen, purge, uses) = (self.clone(), self.clone(), self.clone());
         vec![
             Worker {
                 name: "auth.key_use",
                 runs: Runs::Everywhere,
                 start: Arc::new(move |cancel| Box::pin(uses.clone().write_uses_until(cancel))),
+            },
+            Worker {
+                name: "auth.mail",
+                runs: Runs::InWorkers,
+                start: Arc::new(move |cancel| Box::pin(mail.clone().mail_until(cancel))),
             },
             Worker {
                 name: "auth.keys",
@@ -49,6 +59,23 @@ impl Service {
                 start: Arc::new(move |cancel| Box::pin(purge.clone().purge_until(cancel))),
             },
         ]
+    }
+
+    async fn mail_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
+        loop {
+            match self.send_due(MAILS).await {
+                Ok(taken) if taken == usize::from(MAILS) => continue,
+                Ok(_) => {}
+                Err(error) => warn!(%error, "cannot send mail; it stays in the outbox"),
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                // Mail of this process goes out at once.
+                () = self.outbox().notified() => {}
+                // Mail of other processes, and what failed before.
+                () = self.clock().sleep(POLL) => {}
+            }
+        }
     }
 
     async fn reload_until(self, cancel: CancellationToken) -> Result<(), BoxError> {

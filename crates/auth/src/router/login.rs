@@ -1,4 +1,4 @@
-use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use cgcg_core::Secret;
@@ -6,7 +6,11 @@ use cgcg_web::{Json, Problem};
 use serde::Deserialize;
 
 use super::device;
-use crate::{AccountCreate, Credentials, Registered, Service, SetupCreate, Tokens};
+use super::mail::{Accepted, check_email};
+use crate::{
+    AccountCreate, Answered, Credentials, Error, IdempotencyKey, Registered, Service, SetupCreate,
+    Tokens, Welcome,
+};
 
 /// A refresh token.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -18,16 +22,27 @@ pub(super) struct RefreshCreate {
 }
 
 /// Make an account.
+///
+/// Where addresses have to be proved, the answer is 202 for each, one that has an account too: mail tells the rest.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/register",
     tag = "auth",
+    params(("idempotency-key" = Option<String>, Header,
+        description = "A name for this request, 1 to 255 letters of printable ASCII: a repeat within 24 h gets the first answer.")),
     request_body = AccountCreate,
     responses(
-        (status = 201, body = Registered, headers(("location" = String, description = "The account."))),
+        (status = 201, body = Registered, headers(
+            ("location" = String, description = "The account."),
+            ("idempotency-replayed" = String, description = "`true` where the answer was given before."),
+        )),
+        (status = 202, body = Accepted, headers(
+            ("idempotency-replayed" = String, description = "`true` where the answer was given before."),
+        )),
+        (status = 400, description = "`idempotency_key_invalid`"),
         (status = 403, description = "`registration_closed`, `invite_required`, `email_domain_refused`"),
-        (status = 409, description = "`email_taken`, `username_taken`"),
-        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`, `username_invalid`"),
+        (status = 409, description = "`email_taken` (where addresses need no proof), `username_taken`"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`, `username_invalid`, `idempotency_key_reused`"),
         (status = 429, description = "`throttled`: too many registrations from this address; see `Retry-After`."),
     ),
     security(())
@@ -37,8 +52,37 @@ pub(super) async fn register_user(
     request: HttpRequest,
     new: Json<AccountCreate>,
 ) -> Result<HttpResponse, Problem> {
-    let account = auth.register(new.0, &device(&request)).await?;
-    Ok(created(&auth, &account).json(account))
+    let answered = match idempotency_key(&request)? {
+        Some(key) => auth.register_once(new.0, &key, &device(&request)).await?,
+        None => Answered {
+            welcome: auth.register(new.0, &device(&request)).await?,
+            replayed: false,
+        },
+    };
+    let mut answer = match answered.welcome {
+        Welcome::Made(account) => created(&auth, &account).json(account),
+        Welcome::CheckEmail => check_email(),
+    };
+    if answered.replayed {
+        answer
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(answer)
+}
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Error> {
+    let mut values = request.headers().get_all("idempotency-key");
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| Error::IdempotencyKeyInvalid)?;
+    match values.next() {
+        Some(_) => Err(Error::IdempotencyKeyInvalid),
+        None => text.parse().map(Some),
+    }
 }
 
 /// Log in with e-mail or user name and password.

@@ -14,7 +14,7 @@ impl From<Error> for Problem {
             Error::InvalidCredentials => unauthorized("invalid_credentials", detail),
             Error::InvalidGrant => unauthorized("invalid_grant", detail),
             Error::AccountDisabled => Self::forbidden("account_disabled", detail),
-            Error::InvalidScope => Self::new(StatusCode::BAD_REQUEST, "invalid_scope", detail),
+            Error::InvalidScope => bad_request("invalid_scope", detail),
             Error::PasswordGrantOff => Self::forbidden("password_grant_off", detail),
             Error::RegistrationClosed => Self::forbidden("registration_closed", detail),
             Error::InviteRequired => Self::forbidden("invite_required", detail),
@@ -35,6 +35,13 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
             }
             Error::Denied(denied) => denied.into(),
+            Error::OneTimeTokenInvalid => bad_request("one_time_token_invalid", detail),
+            Error::IdempotencyKeyInvalid => bad_request("idempotency_key_invalid", detail),
+            Error::IdempotencyKeyReused => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, "idempotency_key_reused", detail)
+            }
+            Error::WrongPassword => Self::forbidden("wrong_password", detail),
             Error::EmailTaken => Self::conflict("email_taken", detail),
             Error::UsernameTaken => Self::conflict("username_taken", detail),
             Error::Invalid { field, invalid } => Self::invalid(field, &invalid),
@@ -57,6 +64,10 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+fn bad_request(code: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }
 
 /// RFC 9110 wants a challenge with each 401.

@@ -7,6 +7,7 @@ use tracing::error;
 use super::Service;
 use super::open::ADMIN;
 use crate::audit::Entry;
+use crate::mail::{Letter, Template};
 use crate::{Error, store};
 
 /// Administrators whose accounts are looked at, at most: one that is active is enough.
@@ -26,7 +27,11 @@ impl AccountObserver for Service {
             match change {
                 // An administrator opens an account that failed logins have closed.
                 AccountChange::Enabled => self.forgive_in(conn, id).await?,
-                AccountChange::EmailChanged => self.end_all(conn, id, by, "email").await?,
+                AccountChange::EmailChanged => {
+                    self.end_all(conn, id, by, "email").await?;
+                    store::one_time::end(conn, id, None, self.now()).await?;
+                    self.tell_old_address(conn, id).await?;
+                }
                 AccountChange::Disabled => {
                     self.keep_an_admin(conn, id).await?;
                     self.end_all(conn, id, by, "disabled").await?;
@@ -36,7 +41,7 @@ impl AccountObserver for Service {
                     self.keep_an_admin(conn, id).await?;
                     self.end_all(conn, id, by, "deleted").await?;
                     self.end_keys_in(conn, id, by, "deleted").await?;
-                    erase(conn, id).await?;
+                    self.erase(conn, id).await?;
                 }
             }
             let entry = Entry::new(action(change)).by(by).about(id.uuid());
@@ -53,7 +58,7 @@ impl AccountObserver for Service {
 
 impl Service {
     /// Everybody may change themselves. Others only whose rights one has oneself, else one scope would be all scopes.
-    async fn may_change(
+    pub(super) async fn may_change(
         &self,
         conn: &mut Conn,
         by: &Principal,
@@ -123,6 +128,36 @@ impl Service {
             }
         }
     }
+
+    async fn tell_old_address(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
+        let account = match self.0.directory.find(conn, id).await {
+            Err(DirectoryError::Database(error)) => return Err(error.into()),
+            found => found.ok().flatten(),
+        };
+        if let Some(account) = account {
+            self.mail_in(conn, Letter::to(&account, Template::EmailChanged))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Every row of the account, in the caller's transaction.
+    async fn erase(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
+        match self.0.directory.find(conn, id).await {
+            Ok(Some(account)) => store::outbox::delete_to(conn, account.email.as_str()).await?,
+            Err(DirectoryError::Database(error)) => return Err(error.into()),
+            Ok(None) | Err(_) => {}
+        }
+        store::sessions::delete_of(conn, id).await?;
+        store::passwords::delete(conn, id).await?;
+        store::one_time::delete_of(conn, id).await?;
+        store::idempotency::delete_of(conn, id).await?;
+        store::api_keys::delete_of(conn, id.uuid()).await?;
+        store::roles::delete_grants(conn, id).await?;
+        store::throttle::delete_of(conn, id).await?;
+        store::audit::forget(conn, id).await?;
+        Ok(store::subjects::delete(conn, id).await?)
+    }
 }
 
 /// Whether the account may do what `by` may not. Nobody outranks themselves.
@@ -142,16 +177,4 @@ const fn action(change: AccountChange) -> &'static str {
         AccountChange::EmailChanged => "account.email_changed",
         AccountChange::Deleted => "account.deleted",
     }
-}
-
-/// Every row of the account, in the caller's transaction.
-async fn erase(conn: &mut Conn, id: Id<User>) -> sqlx::Result<()> {
-    store::sessions::delete_of(conn, id).await?;
-    store::passwords::delete(conn, id).await?;
-    store::one_time::delete_of(conn, id).await?;
-    store::api_keys::delete_of(conn, id.uuid()).await?;
-    store::roles::delete_grants(conn, id).await?;
-    store::throttle::delete_of(conn, id).await?;
-    store::audit::forget(conn, id).await?;
-    store::subjects::delete(conn, id).await
 }

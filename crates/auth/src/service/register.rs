@@ -1,23 +1,48 @@
 use cgcg_core::{
-    Account, Conn, DisplayName, Email, Grants, Invalid, NewAccount, Principal, Secret,
+    Account, Conn, DisplayName, Email, Grants, Invalid, Login, NewAccount, Principal, Secret,
 };
 
 use super::Service;
 use super::open::ADMIN;
 use crate::audit::Entry;
+use crate::idempotency::IdempotencyKey;
 use crate::password::Lane;
-use crate::schemas::{AccountCreate, AdminCreate, Device, Registered};
+use crate::schemas::{AccountCreate, AdminCreate, Answered, Device, Registered, Welcome};
 use crate::throttle::Bucket;
 use crate::{Error, RegistrationPolicy, store};
 
 impl Service {
-    /// Makes an account with the default roles, if the settings let everybody do so.
+    /// Makes an account with the default roles, if the settings let everybody do so. Where they want the address to be
+    /// proved, the answer is the same for an address that has an account: its owner is told by mail.
     ///
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::InviteRequired`], [`Error::EmailDomainRefused`],
-    /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`], [`Error::Throttled`],
-    /// [`Error::Overloaded`].
-    pub async fn register(&self, new: AccountCreate, device: &Device) -> Result<Registered, Error> {
+    /// [`Error::EmailTaken`] (never where addresses are to be proved), [`Error::UsernameTaken`], [`Error::Invalid`],
+    /// [`Error::Throttled`], [`Error::Overloaded`].
+    pub async fn register(&self, new: AccountCreate, device: &Device) -> Result<Welcome, Error> {
+        Ok(self.register_with(new, None, device).await?.welcome)
+    }
+
+    /// As [`Service::register`], once for each key: a repeat within 24 h gets the first answer.
+    ///
+    /// # Errors
+    /// As [`Service::register`], and [`Error::IdempotencyKeyReused`] where another request had the key.
+    pub async fn register_once(
+        &self,
+        new: AccountCreate,
+        key: &IdempotencyKey,
+        device: &Device,
+    ) -> Result<Answered, Error> {
+        self.register_with(new, Some(key), device).await
+    }
+
+    async fn register_with(
+        &self,
+        new: AccountCreate,
+        key: Option<&IdempotencyKey>,
+        device: &Device,
+    ) -> Result<Answered, Error> {
+        let started = self.0.clock.monotonic();
         self.opened()?;
         self.may_register(&new.email)?;
         if new.username.is_some() && self.0.host.without_usernames {
@@ -25,20 +50,84 @@ impl Service {
             return Err(Error::invalid("username", invalid));
         }
         let account = NewAccount {
-            email: new.email,
+            email: new.email.clone(),
             email_verified: false,
-            username: new.username,
-            display_name: checked_name(new.display_name)?,
+            username: new.username.clone(),
+            display_name: checked_name(new.display_name.clone())?,
             locale: None,
         };
+        let once = key.map(|key| self.once(key, &new)).transpose()?;
+        if let Some(once) = &once
+            && let Some(answered) = self.replay(once).await?
+        {
+            return Ok(answered);
+        }
         self.admit_call(Bucket::Register, device)?;
+        if self.verifies_email() {
+            self.may_mail(&new.email, device).await?;
+        }
         let hash = self.hash_new(&new.password).await?;
         let mut conn = self.0.db.begin().await?;
-        let account = self.create_in(&mut conn, account, &hash).await?;
-        let entry = Entry::new("register").about(account.id.uuid()).from(device);
-        self.audit_in(&mut conn, entry).await?;
+        if let Some(once) = &once
+            && !self.claim_in(&mut conn, once).await?
+        {
+            // Somebody with the same key was faster, and has committed.
+            drop(conn);
+            return self.replay(once).await?.ok_or(Error::IdempotencyKeyReused);
+        }
+        let welcome = self.welcome_in(&mut conn, account, &hash, device).await?;
+        if let (Some(once), Welcome::Made(account)) = (&once, &welcome) {
+            store::idempotency::answer(&mut conn, &once.key, account.id).await?;
+        }
         conn.commit().await?;
-        Ok(account.into())
+        if self.verifies_email() {
+            self.even_out(started).await;
+        }
+        Ok(Answered {
+            welcome,
+            replayed: false,
+        })
+    }
+
+    async fn welcome_in(
+        &self,
+        conn: &mut Conn,
+        new: NewAccount,
+        hash: &str,
+        device: &Device,
+    ) -> Result<Welcome, Error> {
+        let email = new.email.clone();
+        if self.verifies_email() {
+            // First: an answer that asked for the address first would tell whether it is taken, to whoever sends a
+            // user name that certainly is.
+            self.username_is_free(conn, &new).await?;
+        }
+        let made = self.create_in(conn, new, hash).await;
+        let account = match made {
+            Err(Error::EmailTaken) if self.verifies_email() => {
+                self.tell_owner_in(conn, &email, device).await?;
+                return Ok(Welcome::CheckEmail);
+            }
+            made => made?,
+        };
+        let entry = Entry::new("register").about(account.id.uuid()).from(device);
+        self.audit_in(conn, entry).await?;
+        if !self.verifies_email() {
+            return Ok(Welcome::Made(account.into()));
+        }
+        self.ask_to_verify_in(conn, &account).await?;
+        Ok(Welcome::CheckEmail)
+    }
+
+    async fn username_is_free(&self, conn: &mut Conn, new: &NewAccount) -> Result<(), Error> {
+        let Some(username) = new.username.clone() else {
+            return Ok(());
+        };
+        let login = Login::Username(username);
+        match self.0.directory.find_by_login(conn, &login).await? {
+            Some(_) => Err(Error::UsernameTaken),
+            None => Ok(()),
+        }
     }
 
     /// Makes an administrator: for the command line, whose user is [`Principal::operator`].
@@ -99,7 +188,12 @@ impl Service {
             RegistrationPolicy::Invite => return Err(Error::InviteRequired),
             RegistrationPolicy::Closed => return Err(Error::RegistrationClosed),
         }
-        let domains = &registration.domains;
+        self.is_domain_welcome(email)
+    }
+
+    /// Whether addresses of this domain may have accounts.
+    pub(super) fn is_domain_welcome(&self, email: &Email) -> Result<(), Error> {
+        let domains = &self.0.settings.registration.domains;
         let listed = domains
             .iter()
             .any(|domain| domain.eq_ignore_ascii_case(email.domain()));

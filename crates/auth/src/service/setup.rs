@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use cgcg_core::{Conn, Secret};
 
 use super::Service;
@@ -9,9 +7,6 @@ use crate::audit::Entry;
 use crate::one_time::{OneTimeToken, Purpose};
 use crate::schemas::{Device, Registered, SetupCreate, Tokens};
 use crate::{Error, store};
-
-/// Long enough to open a link from the terminal, too short to be found in it the next day.
-const LIFE: Duration = Duration::from_secs(30 * 60);
 
 impl Service {
     /// A fresh token for the set-up link `<base>/api/v1/auth/pages/setup#<token>`, good for 30 minutes and one use;
@@ -24,8 +19,9 @@ impl Service {
             return Ok(None);
         }
         let mut conn = self.0.db.begin().await?;
+        let life = Purpose::Setup.life();
         let issued = self
-            .issue_in(&mut conn, Purpose::Setup, None, None, LIFE)
+            .issue_in(&mut conn, Purpose::Setup, None, None, life)
             .await?;
         conn.commit().await?;
         Ok(Some(issued.token))

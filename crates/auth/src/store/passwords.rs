@@ -55,6 +55,29 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// Puts a new password in place of whatever there was, nothing too. It is the owner's own choice.
+pub(crate) async fn set(
+    conn: &mut Conn,
+    user: Id<User>,
+    hash: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let sql = "insert into auth_passwords (user_id, hash, imported, must_change, changed_at)
+               values ($1, $2, $3, $3, $4)
+               on conflict (user_id) do update
+               set hash = excluded.hash, imported = $3, must_change = $3, changed_at = $4";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(user)
+            .bind(hash)
+            .bind(false)
+            .bind(now)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
 /// Puts a stronger hash of the same password in place of `old`. Somebody who changed the password meanwhile wins.
 pub(crate) async fn rehash(
     conn: &mut Conn,

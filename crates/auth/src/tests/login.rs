@@ -101,7 +101,7 @@ both! {
 
     async fn nobody_registers_where_the_settings_forbid_it(db: Db) {
         let policy = |policy| Settings {
-            registration: Registration { policy, domains: vec!["example.org".to_owned()] },
+            registration: Registration { policy, domains: vec!["example.org".to_owned()], ..Registration::default() },
             ..Settings::default()
         };
         let open = Bed::with(db.clone(), policy(RegistrationPolicy::Open)).await;
