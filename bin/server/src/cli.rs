@@ -92,6 +92,12 @@ pub(crate) enum Admin {
     /// Print a fresh set-up link, while there is no administrator
     #[cfg(feature = "auth")]
     Link,
+    /// Print a link to set a new password, good for 30 minutes: for servers that send no mail
+    #[cfg(feature = "auth")]
+    ResetLink {
+        /// E-mail of the account
+        email: String,
+    },
     /// Make a static token: prints it once, and the block to paste
     #[cfg(not(feature = "auth"))]
     Token {

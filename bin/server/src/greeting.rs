@@ -16,9 +16,9 @@ pub(crate) fn greet(settings: &Settings, address: SocketAddr, setup: Option<&str
     }
     say(format!("  OpenAPI       {base}/openapi.json"));
     say(format!("  health        {base}/health/ready"));
-    if let Some(token) = setup {
+    if let Some(link) = setup {
         say("  no administrator yet; open this link once, within 30 minutes:");
-        say(format!("    {base}/api/v1/auth/pages/setup#{token}"));
+        say(format!("    {link}"));
     }
     if cfg!(feature = "auth") {
         say("  a first account and its token:");
@@ -37,7 +37,7 @@ pub(crate) fn greet(settings: &Settings, address: SocketAddr, setup: Option<&str
 }
 
 /// How people reach the server.
-pub(crate) fn base(settings: &Settings, address: SocketAddr) -> String {
+fn base(settings: &Settings, address: SocketAddr) -> String {
     let mut address = address;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

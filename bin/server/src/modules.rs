@@ -103,6 +103,9 @@ impl Parts<'_> {
             public_url: self.settings.http.public_url.clone(),
             user_location: Some("/api/v1/users/{id}"),
             without_usernames: self.settings.users.usernames == cgcg_users::Usernames::Off,
+            listen: Some(self.settings.http.listen),
+            mail_folder: Some(self.settings.data.dir.join("mail")),
+            mailer: None,
         };
         let (db, clock, settings) = (
             self.db.clone(),

@@ -9,8 +9,6 @@ mod sink;
 #[cfg(feature = "smtp")]
 mod smtp;
 mod template;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -22,6 +20,8 @@ use crate::one_time::OneTime;
 #[cfg(feature = "router")]
 pub(crate) use file::{StoredMail, find, list};
 pub use mailer::{Mail, MailError, Mailer};
+#[cfg(test)]
+pub(crate) use message::formatted;
 pub(crate) use message::is_sender;
 #[cfg(feature = "router")]
 pub(crate) use template::escape;

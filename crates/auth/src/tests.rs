@@ -2,11 +2,17 @@ mod account;
 mod api_keys;
 mod audit;
 mod devices;
+mod email;
 mod grants;
+mod idempotency;
 mod key_bounds;
 mod keys;
 mod login;
+mod mail;
+mod mailbox;
+mod outbox;
 mod refresh;
+mod reset;
 mod rights;
 mod roles;
 #[cfg(feature = "router")]
@@ -14,6 +20,8 @@ mod router;
 mod services;
 mod session;
 mod setup;
+#[cfg(feature = "smtp")]
+mod smtp;
 mod start;
 mod throttle;
 
@@ -26,6 +34,8 @@ use cgcg_core::{
 };
 use cgcg_testkit::TestClock;
 use serde_json::Value;
+
+use mailbox::Mailbox;
 
 use crate::{
     AccountCreate, Credentials, Device, Error, Host, MIGRATIONS, Registered, Service, Settings,
@@ -57,6 +67,7 @@ struct Bed {
     published: Arc<Published>,
     auth: Service,
     users: cgcg_users::Service,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Bed {
@@ -73,12 +84,37 @@ impl Bed {
         bed
     }
 
+    /// A node that sends mail, into its mailbox.
+    async fn with_mail(db: Db, settings: Settings) -> Self {
+        let bed = Self::with(db, settings).await;
+        bed.mailing().await
+    }
+
+    /// The same node, sending mail into a mailbox of its own.
+    async fn mailing(&self) -> Self {
+        let mailbox = Arc::<Mailbox>::default();
+        let host = Host {
+            public_url: Some("https://api.example.org".to_owned()),
+            mailer: Some(mailbox.clone()),
+            ..Host::default()
+        };
+        let (db, clock, settings) = (self.db.clone(), self.clock.clone(), self.auth.settings());
+        let mut bed = Self::hosted(db, clock, settings.clone(), keys(7), host);
+        bed.mailbox = mailbox;
+        bed.auth.open(CATALOGUE).await.unwrap();
+        bed
+    }
+
     /// A node whose master key is made of `seed`.
     fn unopened(db: Db, clock: TestClock, settings: Settings, seed: u8) -> Self {
         Self::with_keys(db, clock, settings, keys(seed))
     }
 
     fn with_keys(db: Db, clock: TestClock, settings: Settings, keys: FeatureKeys) -> Self {
+        Self::hosted(db, clock, settings, keys, Host::default())
+    }
+
+    fn hosted(db: Db, clock: TestClock, settings: Settings, keys: FeatureKeys, host: Host) -> Self {
         // Only the first call of a process can succeed.
         jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
             .install_default()
@@ -94,7 +130,7 @@ impl Bed {
             published.clone(),
             Host {
                 user_location: Some("/api/v1/users/{id}"),
-                ..Host::default()
+                ..host
             },
         );
         let auth = auth.unwrap();
@@ -114,6 +150,7 @@ impl Bed {
             published,
             auth,
             users,
+            mailbox: Arc::default(),
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) async fn run(what: Admin, settings: &Settings) -> Result<(), Failure>
         } => with_auth::create(settings, &email, name).await,
         #[cfg(feature = "auth")]
         Admin::Link => with_auth::link(settings).await,
+        #[cfg(feature = "auth")]
+        Admin::ResetLink { email } => with_auth::reset_link(settings, &email).await,
         #[cfg(not(feature = "auth"))]
         Admin::Token { name, scopes } => without_auth::token(settings, name, scopes),
     }
@@ -81,7 +83,6 @@ mod with_auth {
 
     use super::{Failure, Settings, say};
     use crate::assembly::Assembly;
-    use crate::greeting;
 
     pub(super) async fn create(
         settings: &Settings,
@@ -114,8 +115,16 @@ mod with_auth {
         let assembly = Assembly::open(settings).await?;
         let token = assembly.built.auth.setup_token().await?;
         let token = token.ok_or("there is an administrator; the link is only for the first one")?;
-        let base = greeting::base(settings, settings.http.listen);
-        say(format!("{base}/api/v1/auth/pages/setup#{}", token.expose()));
+        say(assembly.built.auth.setup_link(&token).expose());
+        Ok(())
+    }
+
+    pub(super) async fn reset_link(settings: &Settings, email: &str) -> Result<(), Failure> {
+        let email = email.parse().map_err(|wrong| format!("EMAIL: {wrong}"))?;
+        let assembly = Assembly::open(settings).await?;
+        let auth = &assembly.built.auth;
+        let link = auth.reset_link(&Principal::operator(), &email).await?;
+        say(link.expose());
         Ok(())
     }
 }

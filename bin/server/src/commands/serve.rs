@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cgcg_web::{Front, Proxies};
@@ -64,7 +65,8 @@ pub(crate) async fn run(
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
         greeting::listening(address);
-        greeting::greet(&settings, address, setup_token(&assembly).await?.as_deref());
+        let setup = setup_link(&assembly, address).await?;
+        greeting::greet(&settings, address, setup.as_deref());
         signals.recv().await;
         tracing::info!(
             grace_s = settings.http.grace.get().as_secs(),
@@ -101,19 +103,17 @@ fn front(assembly: &Assembly, settings: &Settings) -> Result<Front, Failure> {
     ))
 }
 
-/// The one-time right to make the first administrator, while there is none.
+/// The one-time link to make the first administrator, while there is none. Tells auth where links lead, too.
 #[cfg(feature = "auth")]
-async fn setup_token(assembly: &Assembly) -> Result<Option<String>, Failure> {
-    Ok(assembly
-        .built
-        .auth
-        .setup_token()
-        .await?
-        .map(|token| token.expose().clone()))
+async fn setup_link(assembly: &Assembly, address: SocketAddr) -> Result<Option<String>, Failure> {
+    let auth = &assembly.built.auth;
+    auth.listens_on(address);
+    let token = auth.setup_token().await?;
+    Ok(token.map(|token| auth.setup_link(&token).expose().clone()))
 }
 
 #[cfg(not(feature = "auth"))]
-async fn setup_token(_: &Assembly) -> Result<Option<String>, Failure> {
+async fn setup_link(_: &Assembly, _: SocketAddr) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 

@@ -15,7 +15,12 @@ use crate::cli::Common;
 use crate::features::FEATURES;
 
 /// Settings that may also come from a file of their own: `<key>_file`. Never shown.
-pub(super) const SECRETS: &[&str] = &["database.url", "keys.master", "keys.previous"];
+pub(super) const SECRETS: &[&str] = &[
+    "database.url",
+    "keys.master",
+    "keys.previous",
+    "auth.mail.smtp.password",
+];
 
 /// Sections of the server itself.
 const OWN: &[&str] = &[
@@ -182,10 +187,10 @@ impl Reader {
     /// `database.url_file = "…"` becomes `database.url = <what stands in it>`.
     fn secret_files(&mut self, all: &mut Dict) {
         for secret in SECRETS {
-            let Some((section, key)) = secret.split_once('.') else {
+            let Some((section, key)) = secret.rsplit_once('.') else {
                 continue;
             };
-            let Some(Value::Dict(_, section)) = all.get_mut(section) else {
+            let Some(section) = within(all, section) else {
                 continue;
             };
             let Some(named) = section.remove(&format!("{key}_file")) else {
@@ -231,6 +236,15 @@ impl Reader {
         }
         warnings
     }
+}
+
+/// The part of the settings with this dotted name.
+fn within<'a>(all: &'a mut Dict, name: &str) -> Option<&'a mut Dict> {
+    name.split('.')
+        .try_fold(all, |part, key| match part.get_mut(key) {
+            Some(Value::Dict(_, inner)) => Some(inner),
+            _ => None,
+        })
 }
 
 /// The address of the database in the data folder. sqlx reads it percent-decoded, and options behind a `?`.

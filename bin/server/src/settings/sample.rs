@@ -5,7 +5,8 @@ const HEAD: &str = "\
 # Settings of CGCG. Every line that is commented out shows a default.
 # Each can be set in the environment as well: http.listen is CGCG_HTTP__LISTEN.
 # Durations: 500ms, 30s, 10m, 24h, 7d. Sizes: bytes, or 16KiB, 1MiB, 1GiB.
-# A secret may stand in a file of its own: database.url_file, keys.master_file, keys.previous_file.
+# A secret may stand in a file of its own: database.url_file, keys.master_file, keys.previous_file,
+# auth.mail.smtp.password_file.
 ";
 
 const DATA: &str = "\

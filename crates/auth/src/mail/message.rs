@@ -59,3 +59,10 @@ fn one_line(text: &str) -> String {
     };
     text.chars().map(blank).collect()
 }
+
+/// As a server would get it.
+#[cfg(test)]
+pub(crate) fn formatted(mail: &Mail) -> String {
+    let from = sender(NOBODY).unwrap();
+    String::from_utf8(message(mail, &from).unwrap().formatted()).unwrap()
+}
