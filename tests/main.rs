@@ -12,6 +12,8 @@ mod crash;
 mod first_start;
 #[cfg(feature = "auth")]
 mod keys;
+#[cfg(feature = "auth")]
+mod mail;
 #[cfg(all(feature = "auth", feature = "postgres"))]
 mod nodes;
 #[cfg(feature = "auth")]

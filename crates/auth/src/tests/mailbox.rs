@@ -18,11 +18,9 @@ impl Mailbox {
         *self.failure.lock().unwrap() = failure;
     }
 
-    /// What came since the last look, the oldest first.
+    /// What came since the last look.
     pub(super) fn take(&self) -> Vec<Mail> {
-        let mut mails = std::mem::take(&mut *self.mails.lock().unwrap());
-        mails.sort_by_key(|mail| mail.id);
-        mails
+        std::mem::take(&mut *self.mails.lock().unwrap())
     }
 }
 
@@ -44,12 +42,14 @@ impl Bed {
         self.mailbox.take()
     }
 
-    /// Templates and addresses of all mail that is due.
+    /// Templates and addresses of all mail that is due, in alphabetical order: no time passes between two mails.
     pub(super) async fn mailed(&self) -> Vec<(&'static str, String)> {
         let mails = self.mails().await.into_iter();
-        mails
+        let mut mailed: Vec<_> = mails
             .map(|mail| (mail.template, mail.to.to_string()))
-            .collect()
+            .collect();
+        mailed.sort_unstable();
+        mailed
     }
 
     /// The token of the one mail that is due.
