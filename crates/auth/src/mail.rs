@@ -3,6 +3,8 @@
 
 mod file;
 mod log;
+#[cfg(feature = "router")]
+mod mailbox;
 mod mailer;
 mod message;
 mod sink;
@@ -18,7 +20,9 @@ use serde_json::{Map, Value};
 use crate::one_time::OneTime;
 
 #[cfg(feature = "router")]
-pub(crate) use file::{StoredMail, find, list};
+pub(crate) use file::StoredMail;
+#[cfg(feature = "router")]
+pub(crate) use mailbox::{find, list};
 pub use mailer::{Mail, MailError, Mailer};
 #[cfg(test)]
 pub(crate) use message::formatted;

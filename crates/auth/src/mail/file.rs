@@ -11,17 +11,14 @@ use uuid::Uuid;
 use super::message::message;
 use super::{Mail, MailError, Mailer};
 
-/// How many mails the mailbox shows: the newest.
-const SHOWN: usize = 100;
-
 /// For development: `<id>.eml` as it would have gone out, and beside it `<id>.json`, which the mailbox reads.
 pub(super) struct FileMailer {
     folder: PathBuf,
     from: Mailbox,
 }
 
-/// A mail in the folder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A mail in the folder. It holds a link, so it has no `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
 pub(crate) struct StoredMail {
     /// The name of its file, without `.eml`.
@@ -82,39 +79,6 @@ impl From<&Mail> for StoredMail {
             written_at: mail.written_at,
         }
     }
-}
-
-/// The newest mails of the folder, the newest first. No folder is an empty one.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<StoredMail>> {
-    let files = match fs::read_dir(folder) {
-        Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        files => files?,
-    };
-    let mut ids: Vec<Uuid> = files
-        .flatten()
-        .filter_map(|file| id(&file.path()))
-        .collect();
-    // The ids begin with the time.
-    ids.sort_unstable_by(|one, two| two.cmp(one));
-    ids.truncate(SHOWN);
-    // One that cannot be read was removed meanwhile.
-    Ok(ids
-        .iter()
-        .filter_map(|id| find(folder, *id).ok()?)
-        .collect())
-}
-
-/// One mail of the folder.
-pub(crate) fn find(folder: &Path, id: Uuid) -> io::Result<Option<StoredMail>> {
-    match fs::read(folder.join(format!("{id}.json"))) {
-        Err(failure) if failure.kind() == io::ErrorKind::NotFound => Ok(None),
-        bytes => Ok(Some(serde_json::from_slice(&bytes?)?)),
-    }
-}
-
-fn id(path: &Path) -> Option<Uuid> {
-    let is_ours = path.extension().is_some_and(|end| end == "json");
-    path.file_stem().filter(|_| is_ours)?.to_str()?.parse().ok()
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -63,7 +63,7 @@ fn is_name_of_here(host: &str) -> bool {
 }
 
 /// The newest mails, the newest first.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Mails {
     items: Vec<StoredMail>,
 }

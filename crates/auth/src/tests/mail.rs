@@ -10,6 +10,8 @@ use cgcg_testkit::{TestClock, both};
 use super::{Bed, CATALOGUE, new_account};
 use crate::{Device, Error, Host, MailSettings, Settings, Smtp, SmtpTls, Transport};
 
+type Change = fn(&mut MailSettings);
+
 fn settings(mail: MailSettings) -> Settings {
     Settings {
         mail,
@@ -133,7 +135,7 @@ both! {
             assert!(refusal(&db, to_files(), host(listen, here)).contains("mail.transport"), "{listen}");
         }
         assert!(refusal(&db, to_files(), Host::default()).contains("mail.transport"));
-        let smtp = |change: fn(&mut MailSettings)| {
+        let smtp = |change: Change| {
             let smtp = Smtp { host: "mail.example.org".to_owned(), ..Smtp::default() };
             let from = Some("CGCG <no-reply@example.org>".to_owned());
             let mut mail = MailSettings { transport: Transport::Smtp, from, smtp, ..MailSettings::default() };
@@ -147,7 +149,7 @@ both! {
         let public = || Host { public_url: Some("https://api.example.org".to_owned()), ..Host::default() };
         assert_eq!(refusal(&db, smtp(|_| ()), public()), "");
         assert!(refusal(&db, smtp(|_| ()), Host::default()).contains("public_url"));
-        let wrong: [(&str, fn(&mut MailSettings)); 6] = [
+        let wrong: [(&str, Change); 6] = [
             ("mail.from", |mail| mail.from = None),
             ("mail.from", |mail| mail.from = Some("nobody".to_owned())),
             ("mail.from", |mail| mail.from = Some("A\r\nBcc: b@c.org <a@b.org>".to_owned())),

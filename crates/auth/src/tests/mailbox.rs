@@ -69,15 +69,6 @@ impl Bed {
         self.token("reset").await
     }
 
-    pub(super) async fn users_id(&self, email: &str) -> String {
-        let filter = cgcg_users::UserFilter {
-            email: Some(email.parse().unwrap()),
-            ..cgcg_users::UserFilter::default()
-        };
-        let page = self.users.list(&filter, cgcg_core::PageRequest::default());
-        page.await.unwrap().items[0].id.to_string()
-    }
-
     pub(super) async fn is_verified(&self, id: Id<User>) -> bool {
         self.users
             .get(id)

@@ -9,7 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
-use cgcg_core::Db;
+use cgcg_core::{Db, PageRequest};
 use cgcg_testkit::both;
 use cgcg_web::{Front, FrontSettings, Module, Proxies, pass};
 use serde_json::{Value, json};
@@ -80,6 +80,15 @@ async fn post(bed: &Bed, path: &str, body: Value) -> Answer {
             .set_json(body),
     )
     .await
+}
+
+async fn id_of(bed: &Bed, email: &str) -> String {
+    let filter = cgcg_users::UserFilter {
+        email: Some(email.parse().unwrap()),
+        ..cgcg_users::UserFilter::default()
+    };
+    let page = bed.users.list(&filter, PageRequest::default()).await;
+    page.unwrap().items[0].id.to_string()
 }
 
 async fn form(bed: &Bed, body: &str) -> Answer {
@@ -325,7 +334,7 @@ both! {
         let ada = bed.auth.register(new_account("ada@example.org"), &Device::default()).await.unwrap();
         assert!(ada.account().is_none());
         bed.admin("root@example.org").await;
-        let (root, id) = (bed.log_in("root@example.org").await, bed.users_id("ada@example.org").await);
+        let (root, id) = (bed.log_in("root@example.org").await, id_of(&bed, "ada@example.org").await);
         let link = |id: &str| TestRequest::post().uri(&format!("/api/v1/auth/users/{id}/password-link"));
         assert_eq!(ask(&bed, link(&id)).await.failure(), (401, "credentials_missing".to_owned()));
         let answer = ask(&bed, bearer(link(&id), &root)).await;
