@@ -37,7 +37,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         display_name: Some("Ada".to_owned()),
         username: Some("ada".parse()?),
     };
-    let account = auth.register(new, &Device::default()).await?;
+    let welcome = auth.register(new, &Device::default()).await?;
+    let account = welcome
+        .account()
+        .ok_or("the address has to be proved first")?;
     println!("registered {} as {}", account.email, account.id);
 
     let credentials = Credentials {

@@ -43,19 +43,7 @@ impl Service {
         device: &Device,
     ) -> Result<Answered, Error> {
         let started = self.0.clock.monotonic();
-        self.opened()?;
-        self.may_register(&new.email)?;
-        if new.username.is_some() && self.0.host.without_usernames {
-            let invalid = Invalid::new("usernames_off", "accounts have no user names here");
-            return Err(Error::invalid("username", invalid));
-        }
-        let account = NewAccount {
-            email: new.email.clone(),
-            email_verified: false,
-            username: new.username.clone(),
-            display_name: checked_name(new.display_name.clone())?,
-            locale: None,
-        };
+        let account = self.admitted(&new)?;
         let once = key.map(|key| self.once(key, &new)).transpose()?;
         if let Some(once) = &once
             && let Some(answered) = self.replay(once).await?
@@ -63,6 +51,7 @@ impl Service {
             return Ok(answered);
         }
         self.admit_call(Bucket::Register, device)?;
+        // Before a writer is taken: it may write itself.
         if self.verifies_email() {
             self.may_mail(&new.email, device).await?;
         }
@@ -86,6 +75,23 @@ impl Service {
         Ok(Answered {
             welcome,
             replayed: false,
+        })
+    }
+
+    /// What can be told of a request before anything is read.
+    fn admitted(&self, new: &AccountCreate) -> Result<NewAccount, Error> {
+        self.opened()?;
+        self.may_register(&new.email)?;
+        if new.username.is_some() && self.0.host.without_usernames {
+            let invalid = Invalid::new("usernames_off", "accounts have no user names here");
+            return Err(Error::invalid("username", invalid));
+        }
+        Ok(NewAccount {
+            email: new.email.clone(),
+            email_verified: false,
+            username: new.username.clone(),
+            display_name: checked_name(new.display_name.clone())?,
+            locale: None,
         })
     }
 
