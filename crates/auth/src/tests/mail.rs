@@ -108,7 +108,7 @@ both! {
         let folder = cgcg_testkit::folder();
         let mails = folder.path().join("data/mail");
         let base = Bed::with(db.clone(), Settings::default()).await;
-        let bed = Bed::hosted(db, base.clock.clone(), to_files(), 7, host("127.0.0.1:4711", &mails));
+        let bed = Bed::hosted(db, base.clock.clone(), to_files(), keys(7), host("127.0.0.1:4711", &mails));
         bed.auth.open(CATALOGUE).await.unwrap();
         assert!(bed.auth.verifies_email());
         bed.auth.register(new_account("ada@example.org"), &Device::default()).await.unwrap();

@@ -87,7 +87,7 @@ async fn id_of(bed: &Bed, email: &str) -> String {
         email: Some(email.parse().unwrap()),
         ..cgcg_users::UserFilter::default()
     };
-    let page = bed.users.list(&filter, PageRequest::default()).await;
+    let page = bed.users.list(filter, PageRequest::default()).await;
     page.unwrap().items[0].id.to_string()
 }
 
@@ -376,7 +376,7 @@ both! {
             mail_folder: Some(folder.path().join("mail")),
             ..crate::Host::default()
         };
-        let bed = Bed::hosted(db, bed.clock.clone(), settings, 7, host);
+        let bed = Bed::hosted(db, bed.clock.clone(), settings, keys(7), host);
         bed.auth.open(CATALOGUE).await.unwrap();
         assert_eq!(ask(&bed, get(list)).await.json()["items"], json!([]));
         post(&bed, "/register", json!({"email": "ada@example.org", "password": PASSWORD})).await;

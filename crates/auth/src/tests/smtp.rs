@@ -92,7 +92,7 @@ impl Server {
             mail,
             ..Settings::default()
         };
-        let bed = Bed::hosted(db, base.clock.clone(), settings, 7, host);
+        let bed = Bed::hosted(db, base.clock.clone(), settings, keys(7), host);
         bed.auth.open(CATALOGUE).await.unwrap();
         bed
     }
