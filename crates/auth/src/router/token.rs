@@ -48,7 +48,7 @@ pub(super) struct TokenForm {
         (status = 200, body = Tokens),
         (status = 400, description = "`invalid_request`, `invalid_grant`, `invalid_scope`, `unsupported_grant_type`",
             content_type = "application/json", body = Object),
-        (status = 429, description = "`throttled`, as `temporarily_unavailable`; see `Retry-After`.",
+        (status = 429, description = "`throttled`; as an OAuth error it is \"temporarily_unavailable\". See `Retry-After`.",
             content_type = "application/json", body = Object),
     ),
     security(())
