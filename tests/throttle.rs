@@ -70,7 +70,7 @@ on_both! {
         };
         from("192.0.2.1", PASSWORD).is(200);
         let closed = (0..100).find(|at| from(&format!("198.51.100.{at}"), "a wrong password").status == 429);
-        assert_eq!(closed, Some(6));
+        assert!(closed.is_some_and(|at| at >= 6), "{closed:?}");
         from("192.0.2.1", PASSWORD).is(200);
     }
 
