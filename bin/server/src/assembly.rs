@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "auth")]
 use cgcg_core::Principal;
-use cgcg_core::{Clock, Conn, Db, MIGRATIONS, MasterKey, ScopeInfo, SystemClock};
+use cgcg_core::{Clock, Conn, Db, MIGRATIONS, ScopeInfo, SystemClock};
 
 use crate::master_key::MasterKeys;
 use crate::modules::{Built, Parts};
@@ -54,7 +54,7 @@ impl Assembly {
     #[cfg(any(feature = "sqlite", feature = "postgres", feature = "users"))]
     pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
         let keys = MasterKeys {
-            current: MasterKey::generate()?,
+            current: cgcg_core::MasterKey::generate()?,
             previous: None,
         };
         Self::make(settings, Db::detached()?, keys)
