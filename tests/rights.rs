@@ -53,6 +53,15 @@ on_both! {
         server.get_as(&key, "/api/v1/users").is_problem(401, "token_invalid");
     }
 
+    fn the_shell_gives_a_role(setup: Setup) {
+        let server = setup.start();
+        let ada = server.person("ada@example.org");
+        let printed = setup.run(&["admin", "grant", "ada@example.org", "admin"]);
+        assert!(String::from_utf8_lossy(&printed.stdout).contains("roles now: admin, user"), "{printed:?}");
+        let ada = Person::of(&server.refresh(&ada.refresh).is(200).json());
+        send(&server, &ada, "GET", "/roles", Value::Null).is(200);
+    }
+
     /// A4: whoever asks, and however many at once.
     fn a4_twenty_demotions_at_once_leave_an_administrator(setup: Setup) {
         let mut server = setup.start();

@@ -98,6 +98,14 @@ pub(crate) enum Admin {
         /// E-mail of the account
         email: String,
     },
+    /// Give an account one more role
+    #[cfg(feature = "auth")]
+    Grant {
+        /// E-mail or user name of the account
+        login: String,
+        /// Name of the role: `admin`, `user`, or one that was made
+        role: String,
+    },
     /// Make a static token: prints it once, and the block to paste
     #[cfg(not(feature = "auth"))]
     Token {

@@ -15,6 +15,8 @@ pub(crate) async fn run(what: Admin, settings: &Settings) -> Result<(), Failure>
         Admin::Link => with_auth::link(settings).await,
         #[cfg(feature = "auth")]
         Admin::ResetLink { email } => with_auth::reset_link(settings, &email).await,
+        #[cfg(feature = "auth")]
+        Admin::Grant { login, role } => with_auth::grant(settings, &login, &role).await,
         #[cfg(not(feature = "auth"))]
         Admin::Token { name, scopes } => without_auth::token(settings, name, scopes),
     }
@@ -78,7 +80,7 @@ mod without_auth {
 mod with_auth {
     use std::io::{self, BufRead};
 
-    use cgcg_auth::AdminCreate;
+    use cgcg_auth::{AdminCreate, Device};
     use cgcg_core::{Principal, Secret};
 
     use super::{Failure, Settings, say};
@@ -108,6 +110,17 @@ mod with_auth {
             "administrator {} made: {}",
             account.email, account.id
         ));
+        Ok(())
+    }
+
+    pub(super) async fn grant(settings: &Settings, login: &str, role: &str) -> Result<(), Failure> {
+        let login = login.parse().map_err(|wrong| format!("LOGIN: {wrong}"))?;
+        let role = role.parse().map_err(|wrong| format!("ROLE: {wrong}"))?;
+        let assembly = Assembly::open(settings).await?;
+        let (operator, device) = (Principal::operator(), Device::default());
+        let auth = &assembly.built.auth;
+        let set = auth.grant_to(&operator, &login, role, &device).await?;
+        say(format!("roles now: {}", set.roles.join(", ")));
         Ok(())
     }
 

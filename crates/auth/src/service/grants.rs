@@ -1,4 +1,4 @@
-use cgcg_core::{Conn, Grants, Id, Principal, User};
+use cgcg_core::{Conn, Grants, Id, Login, Principal, User};
 
 use super::Service;
 use super::open::ADMIN;
@@ -76,6 +76,25 @@ impl Service {
             .await?;
         conn.commit().await?;
         Ok(set)
+    }
+
+    /// As [`Service::grant`], for the account of this e-mail or user name.
+    ///
+    /// # Errors
+    /// As [`Service::set_user_roles`].
+    pub async fn grant_to(
+        &self,
+        by: &Principal,
+        login: &Login,
+        role: Name,
+        device: &Device,
+    ) -> Result<SubjectRoles, Error> {
+        let found = {
+            let mut conn = self.0.db.read().await?;
+            self.0.directory.find_by_login(&mut conn, login).await?
+        };
+        let id = found.ok_or(Error::UserNotFound)?.id;
+        self.grant(by, id, role, device).await
     }
 
     async fn target_user(

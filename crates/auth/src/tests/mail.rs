@@ -7,7 +7,7 @@ use std::path::Path;
 use cgcg_core::Db;
 use cgcg_testkit::{TestClock, both};
 
-use super::{Bed, CATALOGUE, new_account};
+use super::{Bed, CATALOGUE, keys, new_account};
 use crate::{Device, Error, Host, MailSettings, Settings, Smtp, SmtpTls, Transport};
 
 type Change = fn(&mut MailSettings);

@@ -14,7 +14,7 @@ use cgcg_testkit::both;
 use cgcg_web::{Front, FrontSettings, Module, Proxies, pass};
 use serde_json::{Value, json};
 
-use super::{Bed, CATALOGUE, PASSWORD, new_account};
+use super::{Bed, CATALOGUE, PASSWORD, keys, new_account};
 use crate::{Device, Settings, Tokens};
 
 struct Answer {

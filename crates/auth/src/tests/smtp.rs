@@ -7,7 +7,7 @@ use cgcg_testkit::both;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bed, CATALOGUE, new_account};
+use super::{Bed, CATALOGUE, keys, new_account};
 use crate::{Device, Host, MailSettings, Settings, Smtp, SmtpTls, Transport};
 
 /// What it heard, and what it answers to a recipient.
