@@ -58,6 +58,8 @@ const CATALOGUE: &[ScopeInfo] = &[
     crate::SCOPES[0],
     crate::SCOPES[1],
     crate::SCOPES[2],
+    crate::SCOPES[3],
+    crate::SCOPES[4],
 ];
 
 /// A node on a database, with all that a test looks at from outside.
