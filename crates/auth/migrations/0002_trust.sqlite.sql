@@ -79,3 +79,7 @@ create index auth_idempotency_user on auth_idempotency (user_id);
 
 -- Elects the node that makes the next signing key, as the index on the active one does.
 create unique index auth_signing_keys_next on auth_signing_keys (state) where state = 'next';
+
+-- What a hash costs to check, without its salt: a refused login takes as long as the dearest one. Null is ours of before.
+alter table auth_passwords add column cost text;
+create index auth_passwords_cost on auth_passwords (cost);

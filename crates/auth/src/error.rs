@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cgcg_core::{Denied, DirectoryError, Invalid, KeyError, ObserverError, SeamError};
+use cgcg_core::{Denied, DirectoryError, Invalid, KeyError, ObserverError, SeamError, Secret};
 
 use crate::keyring::RingError;
 use crate::password::Overloaded;
@@ -14,6 +14,18 @@ pub enum Error {
     /// The password was right, but the account is disabled.
     #[error("the account is disabled")]
     AccountDisabled,
+    /// The password was right, but nobody has proved to read the e-mail address.
+    #[error("the e-mail address is not verified; follow the link in the mail")]
+    EmailNotVerified,
+    /// The password was right, but has to be changed first.
+    #[error("the password has to be changed; set a new one with the reset_token")]
+    PasswordChangeRequired {
+        /// Sets a new password, once.
+        reset_token: Secret<String>,
+    },
+    /// Whoever is logged in does not know the password.
+    #[error("the password is wrong")]
+    WrongPassword,
     /// The refresh token is not one of ours, was used before, or its session has ended: log in again.
     #[error("the refresh token is not valid; log in again")]
     InvalidGrant,
@@ -35,9 +47,6 @@ pub enum Error {
     /// The one-time token is not ours, was used, has ended, made room for a newer one, or is for something else.
     #[error("this link is not valid, or not any more; ask for a new one")]
     OneTimeTokenInvalid,
-    /// It is not the password of the account.
-    #[error("the password is wrong")]
-    WrongPassword,
     /// The key is empty, longer than 255 bytes, or has more than printable ASCII.
     #[error("expected an Idempotency-Key of 1 to 255 letters of printable ASCII")]
     IdempotencyKeyInvalid,

@@ -36,11 +36,11 @@ pub use idempotency::IdempotencyKey;
 pub use mail::{Mail, MailError, Mailer};
 pub use message::TOPICS;
 pub use schemas::{
-    About, AccountCreate, AdminCreate, Answered, ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId,
-    AuditAction, AuditEntry, AuditFilter, Credentials, Device, EmailChange, Name, PasswordReset,
-    Registered, Role, RoleCreate, RoleId, RoleUpdate, RolesUpdate, Scope, ServiceAccount,
-    ServiceAccountCreate, ServiceAccountId, ServiceAccountUpdate, SessionInfo, SessionUpdate,
-    SetupCreate, SubjectRoles, Tokens, Welcome,
+    About, AccessToken, AccountCreate, AdminCreate, Answered, ApiKey, ApiKeyCreate, ApiKeyCreated,
+    ApiKeyId, AuditAction, AuditEntry, AuditFilter, Credentials, Device, EmailChange, ImportUser,
+    Imported, Name, PasswordChange, PasswordReset, Reauthentication, Registered, Role, RoleCreate,
+    RoleId, RoleUpdate, RolesUpdate, Scope, ServiceAccount, ServiceAccountCreate, ServiceAccountId,
+    ServiceAccountUpdate, SessionInfo, SessionUpdate, SetupCreate, SubjectRoles, Tokens, Welcome,
 };
 pub use scopes::ALL as SCOPES;
 pub use service::{Host, Pace, Service};

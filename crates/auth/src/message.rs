@@ -14,7 +14,7 @@ const REFRESH_REUSED: &str = "auth.refresh.reused";
 pub static TOPICS: &[TopicSpec] = &[
     topic(SESSION_CREATED, "Somebody logged in."),
     topic(SESSION_REVOKED, "A session was ended before its time."),
-    topic(PASSWORD_CHANGED, "The password of an account was changed."),
+    topic(PASSWORD_CHANGED, "Somebody has a new password."),
     topic(
         GRANT_CHANGED,
         "An account or a service account got or lost a role.",

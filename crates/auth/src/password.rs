@@ -1,15 +1,23 @@
 //! Passwords: what is admitted, how they are hashed, and the threads that do it.
 
+mod blocklist;
+mod foreign;
+mod owner;
 mod phc;
 mod policy;
 mod pool;
 mod queue;
+mod scheme;
 mod settings;
+mod stored;
 mod worker;
 
+pub use blocklist::Blocklist;
+pub use owner::Owner;
 pub use policy::{MAX_BYTES, MAX_CHARS, Normal, Policy};
 pub use pool::{Lane, Load, Overloaded, Pool, Verdict};
-pub use settings::{Argon2Settings, PoolSettings};
+pub use settings::{Argon2Settings, BcryptOver72, PoolSettings};
+pub use stored::Stored;
 
 /// Whether a stored hash reads well: for the fuzz targets.
 #[cfg(feature = "fuzzing")]

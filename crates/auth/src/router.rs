@@ -7,6 +7,7 @@ mod jwks;
 mod login;
 mod mail;
 mod page;
+mod password;
 mod problem;
 mod roles;
 mod service_keys;
@@ -67,6 +68,8 @@ impl Module for Service {
                     .delete(administration::end_user_sessions),
             )
             .service(resource("/audit").get(administration::list_audit))
+            .service(resource("/password/change").post(password::change_password))
+            .service(resource("/reauthenticate").post(password::reauthenticate))
             .service(resource("/setup").post(login::setup_admin))
             .service(resource("/email/verify").post(mail::verify_email))
             .service(resource("/email/resend").post(mail::resend_verification))
@@ -189,6 +192,8 @@ fn machines(cfg: &mut ServiceConfig) {
         mail::send_password_link,
         dev_mail::list_dev_mail,
         dev_mail::get_dev_mail,
+        password::change_password,
+        password::reauthenticate,
         page::get_setup_page,
         page::get_verify_page,
         page::get_reset_page,

@@ -1,5 +1,6 @@
 mod api_keys;
 mod audit;
+mod import;
 mod name;
 mod nullable;
 mod roles;
@@ -17,6 +18,7 @@ pub(crate) use api_keys::ApiKeyInDb;
 pub use api_keys::{ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId};
 pub(crate) use audit::AuditInDb;
 pub use audit::{AuditAction, AuditEntry, AuditFilter};
+pub use import::{ImportUser, Imported};
 pub use name::{About, Name};
 pub(crate) use roles::RoleInDb;
 pub use roles::{Role, RoleCreate, RoleId, RoleUpdate, RolesUpdate, Scope, SubjectRoles};
@@ -129,6 +131,50 @@ pub struct Tokens {
     /// What the tokens may do, parted by blanks; absent where that is all that the account may do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+}
+
+/// What a new proof of an open session gives: its refresh token stays as it is. `Debug` shows no token.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct AccessToken {
+    /// Shown as `Authorization: Bearer …`.
+    #[serde(serialize_with = "expose")]
+    #[cfg_attr(feature = "router", schema(value_type = String))]
+    pub access_token: Secret<String>,
+    /// Always `Bearer`.
+    #[cfg_attr(feature = "router", schema(value_type = String, example = "Bearer"))]
+    pub token_type: &'static str,
+    /// Life of the access token, seconds.
+    pub expires_in: u64,
+    /// What the token may do, parted by blanks; absent where that is all that the account may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// A new password in place of a known one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct PasswordChange {
+    /// As it was set.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub current_password: Secret<String>,
+    /// By default at least 12 characters.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password", min_length = 12, max_length = 128))]
+    pub new_password: Secret<String>,
+    /// Whether other devices stay logged in.
+    #[serde(default)]
+    pub keep_other_sessions: bool,
+}
+
+/// Who is logged in proves it once more.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
+pub struct Reauthentication {
+    /// As it was set.
+    #[cfg_attr(feature = "router", schema(value_type = String, format = "password"))]
+    pub password: Secret<String>,
 }
 
 /// An account that was just made.

@@ -5,6 +5,7 @@ mod email;
 mod errands;
 mod grants;
 mod idempotency;
+mod import;
 mod key_check;
 mod key_store;
 mod keys;
@@ -15,6 +16,8 @@ mod observer;
 mod one_time;
 mod open;
 mod outbox;
+mod padding;
+mod password;
 mod refresh;
 mod register;
 mod reset;
@@ -45,11 +48,12 @@ use crate::cache::Cache;
 use crate::key_use::KeyUse;
 use crate::keyring::KeyRing;
 use crate::mail::MailSetup;
-use crate::password::{Policy, Pool};
+use crate::password::{Blocklist, Owner, Policy, Pool};
 use crate::seen::Seen;
 use crate::throttle::Addresses;
 use crate::token::{Issuer, Verifier};
 use crate::{Error, Mailer, Settings};
+use padding::Padding;
 
 /// What the host knows and auth cannot.
 #[derive(Clone, Default)]
@@ -93,6 +97,7 @@ struct Inner {
     host: Host,
     policy: Policy,
     pool: Pool,
+    padding: Padding,
     cache: Cache,
     addresses: Addresses,
     seen: Seen,
@@ -155,14 +160,18 @@ impl Service {
             throttle: keys.derive("throttle")?,
         };
         Ok(Self(Arc::new(Inner {
-            policy: Policy {
-                min: settings.passwords.min,
-            },
+            policy: Policy::new(
+                settings.passwords.min,
+                blocklist(&settings)?,
+                Owner::of_host(host.public_url.as_deref()),
+            ),
+            padding: Padding::default(),
             pool: Pool::new(
                 settings.passwords.argon2,
                 settings.passwords.pool,
                 clock.clone(),
-            ),
+            )
+            .with_bcrypt_over_72(settings.passwords.bcrypt_over_72),
             cache: Cache::new(),
             addresses: Addresses::new(&settings.throttle, &clock),
             seen: Seen::default(),
@@ -224,6 +233,17 @@ impl Service {
         let opened = self.0.opened.read().unwrap_or_else(PoisonError::into_inner);
         opened.clone().ok_or(Error::NotOpen)
     }
+}
+
+/// The passwords that nobody may set.
+fn blocklist(settings: &Settings) -> Result<Blocklist, Error> {
+    let Some(path) = &settings.passwords.blocklist_file else {
+        return Ok(Blocklist::default());
+    };
+    Blocklist::read(path).map_err(|error| {
+        let path = path.display();
+        Error::Settings(format!("passwords.blocklist_file: {path}: {error}"))
+    })
 }
 
 impl fmt::Debug for Service {

@@ -1,10 +1,12 @@
 mod links;
 mod mail;
 
+use std::path::PathBuf;
+
 use cgcg_core::Span;
 use serde::Deserialize;
 
-use crate::password::{Argon2Settings, Policy, PoolSettings};
+use crate::password::{Argon2Settings, BcryptOver72, Policy, PoolSettings};
 use crate::throttle::ThrottleSettings;
 
 pub use links::Links;
@@ -166,6 +168,11 @@ pub enum LostResponse {
 pub struct Passwords {
     /// Shortest password, in characters. 8 to 64.
     pub min: usize,
+    /// A file of passwords to be refused beside the commonest 100,000: UTF-8, one a line.
+    pub blocklist_file: Option<PathBuf>,
+    /// Imported hashes of bcrypt know the first 72 bytes of a password. `"refuse"`: a longer one is wrong. `"accept"`:
+    /// its first 72 bytes count.
+    pub bcrypt_over_72: BcryptOver72,
     /// Cost of one hash.
     pub argon2: Argon2Settings,
     /// Cost of all hashes together.
@@ -176,6 +183,8 @@ impl Default for Passwords {
     fn default() -> Self {
         Self {
             min: 12,
+            blocklist_file: None,
+            bcrypt_over_72: BcryptOver72::default(),
             argon2: Argon2Settings::default(),
             pool: PoolSettings::default(),
         }
@@ -314,7 +323,7 @@ impl Settings {
         let mut wrong: Vec<_> = wrong.map(|(key, _, mend)| (key, mend.to_owned())).collect();
         wrong.extend(self.throttle.validate());
         let passwords = &self.passwords;
-        let nested = Policy { min: passwords.min }.validate().into_iter();
+        let nested = Policy::validate(passwords.min).into_iter();
         let nested = nested
             .chain(passwords.argon2.validate())
             .chain(passwords.pool.validate(&passwords.argon2));

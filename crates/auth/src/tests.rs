@@ -5,12 +5,14 @@ mod devices;
 mod email;
 mod grants;
 mod idempotency;
+mod import;
 mod key_bounds;
 mod keys;
 mod login;
 mod mail;
 mod mailbox;
 mod outbox;
+mod password;
 mod refresh;
 mod reset;
 mod rights;
@@ -230,6 +232,11 @@ impl Bed {
             .fetch_all(c)
             .await
             .unwrap())
+    }
+
+    async fn users_id(&self, login: &str) -> cgcg_core::Id<cgcg_core::User> {
+        let tokens = self.log_in(login).await;
+        self.who(&tokens).await.unwrap().user().unwrap()
     }
 
     fn advance(&self, seconds: u64) {

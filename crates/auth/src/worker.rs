@@ -25,13 +25,15 @@ const MAILS: u16 = 10;
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Background work: `auth.mail` sends what waits in the outbox, `auth.keys` rotates the signing keys and takes over what other nodes did to them, `auth.key_use`
-    /// and `auth.seen` write when API keys and sessions were used, `auth.purge` removes what nobody needs any more:
-    /// sessions and API keys 30 days and one-time tokens 7 days after their end, failures a day later, the audit after
-    /// `audit.keep`.
+    /// Background work: `auth.mail` sends what waits in the outbox, `auth.keys` rotates the signing keys and takes over
+    /// what other nodes did to them, `auth.key_use` and `auth.seen` write when API keys and sessions were used,
+    /// `auth.padding` times the stored hashes (see [`Service::time_hashes`]), `auth.purge` removes what nobody needs any
+    /// more: sessions and API keys 30 days and one-time tokens 7 days after their end, failures a day later, the audit
+    /// after `audit.keep`.
     pub fn workers(&self) -> Vec<Worker> {
         let (mail, reload) = (self.clone(), self.clone());
         let (seen, purge, uses) = (self.clone(), self.clone(), self.clone());
+        let padding = self.clone();
         vec![
             Worker {
                 name: "auth.key_use",
@@ -52,6 +54,11 @@ impl Service {
                 name: "auth.seen",
                 runs: Runs::Everywhere,
                 start: Arc::new(move |cancel| Box::pin(seen.clone().write_seen_until(cancel))),
+            },
+            Worker {
+                name: "auth.padding",
+                runs: Runs::Everywhere,
+                start: Arc::new(move |cancel| Box::pin(padding.clone().time_until(cancel))),
             },
             Worker {
                 name: "auth.purge",
@@ -117,6 +124,17 @@ impl Service {
                 warn!(%error, "cannot write when API keys were used; next try in a minute");
             }
             if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn time_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
+        loop {
+            if let Err(error) = self.time_hashes().await {
+                warn!(%error, "cannot time the stored hashes; the known time stays in force");
+            }
+            if !self.pause(DAY, &cancel).await {
                 return Ok(());
             }
         }

@@ -1,8 +1,12 @@
+use std::fmt;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 use super::settings::{Argon2Settings, MAX_LANES, MAX_MEMORY_KIB, MAX_PASSES};
+use super::worker::Memory;
 
 /// Bytes of a hash that we make.
 const HASH_BYTES: usize = 32;
@@ -12,6 +16,7 @@ pub(super) const SALT_BYTES: usize = 16;
 /// How a hash is made: all but the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recipe {
+    algorithm: Algorithm,
     version: Version,
     memory_kib: u32,
     passes: u32,
@@ -24,6 +29,7 @@ impl Recipe {
     /// As the settings say.
     pub(super) fn new(settings: &Argon2Settings, salt: [u8; SALT_BYTES]) -> Self {
         Self {
+            algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
             memory_kib: settings.memory_kib,
             passes: settings.passes,
@@ -38,20 +44,21 @@ impl Recipe {
         self.memory_kib
     }
 
-    /// Bytes of the hash.
-    pub(super) const fn length(&self) -> usize {
-        self.length
-    }
-
-    /// The salt.
-    pub(super) fn salt(&self) -> &[u8] {
-        &self.salt
-    }
-
-    /// The function itself.
-    pub(super) fn argon2(&self) -> argon2::Result<Argon2<'static>> {
+    /// The hash of `password`.
+    ///
+    /// # Errors
+    /// The system has no memory.
+    pub(super) fn derive(
+        &self,
+        password: &[u8],
+        memory: &mut Memory,
+    ) -> argon2::Result<Zeroizing<Vec<u8>>> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(self.length))?;
-        Ok(Argon2::new(Algorithm::Argon2id, self.version, params))
+        let argon2 = Argon2::new(self.algorithm, self.version, params);
+        let blocks = memory.blocks().ok_or(argon2::Error::OutOfMemory)?;
+        let mut hash = Zeroizing::new(vec![0; self.length]);
+        argon2.hash_password_into_with_memory(password, &self.salt, &mut hash, blocks)?;
+        Ok(hash)
     }
 
     /// Whether it is what [`Recipe::new`] makes of these settings, but for the salt.
@@ -62,29 +69,28 @@ impl Recipe {
 
     /// The text that is stored: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
     pub(super) fn to_phc(&self, hash: &[u8]) -> String {
-        let Self {
-            memory_kib,
-            passes,
-            lanes,
-            ..
-        } = self;
-        let version = u32::from(self.version);
         let (salt, hash) = (
             STANDARD_NO_PAD.encode(&self.salt),
             STANDARD_NO_PAD.encode(hash),
         );
-        format!("$argon2id$v={version}$m={memory_kib},t={passes},p={lanes}${salt}${hash}")
+        format!("{self}${salt}${hash}")
     }
 
     /// Recipe and hash of a stored text; `None` where it has another form, or costs more than is ever paid.
     ///
     /// Who can write into the database must not be able to stop the server, so this obeys no number it reads.
     pub(super) fn parse(stored: &str) -> Option<(Self, Vec<u8>)> {
-        let (version, rest) = stored.strip_prefix("$argon2id$v=")?.split_once('$')?;
+        let (name, rest) = stored.strip_prefix('$')?.split_once("$v=")?;
+        let (version, rest) = rest.split_once('$')?;
         let (cost, rest) = rest.split_once('$')?;
         let (salt, hash) = rest.split_once('$')?;
         let mut cost = cost.split(',');
         let recipe = Self {
+            algorithm: match name {
+                "argon2id" => Algorithm::Argon2id,
+                "argon2i" => Algorithm::Argon2i,
+                _ => return None,
+            },
             version: match version {
                 "16" => Version::V0x10,
                 "19" => Version::V0x13,
@@ -106,6 +112,19 @@ impl Recipe {
             },
             hash,
         ))
+    }
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, version) = (self.algorithm.as_str(), u32::from(self.version));
+        let Self {
+            memory_kib,
+            passes,
+            lanes,
+            ..
+        } = self;
+        write!(f, "${name}$v={version}$m={memory_kib},t={passes},p={lanes}")
     }
 }
 

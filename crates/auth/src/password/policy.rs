@@ -1,5 +1,10 @@
+use std::collections::BTreeSet;
+
 use cgcg_core::{Invalid, Secret};
 use unicode_normalization::UnicodeNormalization;
+
+use super::blocklist::Blocklist;
+use super::owner::Owner;
 
 /// The longest password, code points after normalisation.
 pub const MAX_CHARS: usize = 128;
@@ -7,6 +12,8 @@ pub const MAX_CHARS: usize = 128;
 pub const MAX_BYTES: usize = 512;
 /// Normalisation makes a text at most three times shorter, so nothing longer can fit.
 const MAX_RAW_BYTES: usize = 4 * MAX_BYTES;
+/// Fewer different characters make no password, however often they are typed.
+const MIN_DIFFERENT: usize = 4;
 
 /// A password in Unicode normalisation form C: what a keyboard composed and what it did not are one password.
 #[derive(Debug, Clone)]
@@ -22,36 +29,48 @@ impl Normal {
         Self(normal.into())
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.expose().as_bytes()
+    pub(super) const fn text(&self) -> &Secret<String> {
+        &self.0
     }
 }
 
-/// Which passwords may be set. Only length is asked for (NIST SP 800-63B): no composition rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which passwords may be set: long ones that nobody guesses first (NIST SP 800-63B). No composition rules.
+#[derive(Debug, Clone)]
 pub struct Policy {
-    /// The shortest, code points: 8 to 64.
-    pub min: usize,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { min: 12 }
-    }
+    min: usize,
+    blocklist: Blocklist,
+    host: Owner,
 }
 
 impl Policy {
-    /// A password that may be set. Any letter is welcome, NUL too: a password is never stored as text.
+    /// `min` is the shortest, code points: 8 to 64. `blocklist` is refused, and so is what is made of `host`.
+    pub const fn new(min: usize, blocklist: Blocklist, host: Owner) -> Self {
+        Self {
+            min,
+            blocklist,
+            host,
+        }
+    }
+
+    /// A password that `owner` may set. Any letter is welcome, NUL too: a password is never stored as text.
     ///
     /// # Errors
-    /// `password_too_short`, `password_too_long`.
-    pub fn check(&self, password: &Secret<String>) -> Result<Normal, Invalid> {
+    /// `password_too_short`, `password_too_long`, `password_too_common`.
+    pub fn check(&self, password: &Secret<String>, owner: &Owner) -> Result<Normal, Invalid> {
         let normal = Self::admit(password)?;
-        let chars = normal.0.expose().chars().count();
-        if chars < self.min {
+        let text = normal.0.expose();
+        if text.chars().count() < self.min {
             return Err(Invalid::new(
                 "password_too_short",
                 format!("expected at least {} characters", self.min),
+            ));
+        }
+        let few = text.chars().collect::<BTreeSet<_>>().len() < MIN_DIFFERENT;
+        let named = self.host.is_named(text) || owner.is_named(text);
+        if few || named || self.blocklist.contains(text) {
+            return Err(Invalid::new(
+                "password_too_common",
+                "expected no common password, no name with something added, and 4 different characters",
             ));
         }
         Ok(normal)
@@ -78,8 +97,8 @@ impl Policy {
     }
 
     /// All that is wrong, as (key, what to do).
-    pub fn validate(&self) -> Vec<(&'static str, String)> {
-        match self.min {
+    pub fn validate(min: usize) -> Vec<(&'static str, String)> {
+        match min {
             8..=64 => Vec::new(),
             _ => vec![("min", "expected 8 to 64".to_owned())],
         }

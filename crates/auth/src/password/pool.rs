@@ -11,14 +11,16 @@ use zeroize::Zeroizing;
 use super::phc::{Recipe, SALT_BYTES};
 use super::policy::Normal;
 use super::queue::{Job, Queue};
-use super::settings::{Argon2Settings, PoolSettings};
+use super::scheme::Scheme;
+use super::settings::{Argon2Settings, BcryptOver72, PoolSettings};
+use super::stored::Stored;
 
 /// Hashes passwords on threads of its own: as many at once as settings say, in bounded memory, and with a short queue.
 ///
 /// A cheap clone. Threads start at the first password, have a low priority, give their memory back after 10 s without
 /// work, and end with the last clone.
 #[derive(Clone)]
-pub struct Pool(pub(super) Arc<Inner>);
+pub struct Pool(pub(super) Arc<Inner>, BcryptOver72);
 
 pub(super) struct Inner {
     argon2: Argon2Settings,
@@ -44,7 +46,7 @@ pub enum Lane {
 pub struct Verdict {
     /// It is the password.
     pub matches: bool,
-    /// It is the password, and its hash was made with other parameters than today's: store a new one.
+    /// It is the password, and its hash was made by others, or with other parameters than today's: store a new one.
     pub rehash: bool,
     /// There is a stored hash, but of another form, or dearer than is ever paid: worth an entry in the audit.
     pub unusable: bool,
@@ -90,12 +92,18 @@ impl Pool {
             argon2.memory_kib,
             keep,
         ));
-        Self(Arc::new(Inner {
+        let inner = Inner {
             argon2,
             settings,
             clock,
             queue,
-        }))
+        };
+        Self(Arc::new(inner), BcryptOver72::default())
+    }
+
+    /// The same pool with another rule for long passwords whose hash is bcrypt's.
+    pub fn with_bcrypt_over_72(self, rule: BcryptOver72) -> Self {
+        Self(self.0, rule)
     }
 
     /// A new hash with a salt of its own, as the text to be stored (PHC: `$argon2id$v=19$m=…`).
@@ -106,7 +114,8 @@ impl Pool {
         let mut salt = [0; SALT_BYTES];
         rand::fill(&mut salt).map_err(|_| Overloaded)?;
         let recipe = Recipe::new(&self.0.argon2, salt);
-        let hash = self.derive(lane, password.clone(), recipe.clone()).await?;
+        let scheme = Scheme::Argon2(recipe.clone());
+        let hash = self.derive(lane, password.text().clone(), scheme).await?;
         Ok(recipe.to_phc(&hash))
     }
 
@@ -120,21 +129,25 @@ impl Pool {
     pub async fn verify(
         &self,
         password: &Secret<String>,
-        stored: Option<&str>,
+        stored: Option<Stored<'_>>,
     ) -> Result<Verdict, Overloaded> {
-        let affordable = |recipe: &Recipe| recipe.memory_kib() <= self.0.settings.memory_kib();
-        let known = stored
-            .and_then(Recipe::parse)
-            .filter(|(recipe, _)| affordable(recipe));
+        let known = stored.and_then(|stored| self.parse(stored));
         let unusable = stored.is_some() && known.is_none();
-        let (recipe, expected) = match known {
-            Some((recipe, hash)) => (recipe, Some(hash)),
-            None => (Recipe::new(&self.0.argon2, [0; SALT_BYTES]), None),
+        let (scheme, expected) = match known {
+            Some((scheme, hash)) => (scheme, Some(hash)),
+            None => (self.dummy(), None),
         };
-        let current = recipe.is_current(&self.0.argon2);
-        let hash = self
-            .derive(Lane::Login, Normal::of(password), recipe)
-            .await?;
+        let imported = stored.is_some_and(|stored| stored.imported);
+        let current = match &scheme {
+            Scheme::Argon2(recipe) => !imported && recipe.is_current(&self.0.argon2),
+            _ => false,
+        };
+        // Others hashed the bytes as they came.
+        let password = match imported {
+            true => password.clone(),
+            false => Normal::of(password).text().clone(),
+        };
+        let hash = self.derive(Lane::Login, password, scheme).await?;
         let matches =
             expected.is_some_and(|expected| verify_slices_are_equal(&expected, &hash).is_ok());
         Ok(Verdict {
@@ -142,6 +155,28 @@ impl Pool {
             rehash: matches && !current,
             unusable,
         })
+    }
+
+    /// What names the cost of a stored hash; `None` where it has no known form, or costs more than is ever paid here.
+    pub fn cost(&self, stored: Stored<'_>) -> Option<String> {
+        self.parse(stored).map(|(scheme, _)| scheme.to_string())
+    }
+
+    fn parse(&self, stored: Stored<'_>) -> Option<(Scheme, Vec<u8>)> {
+        let (scheme, hash) = Scheme::parse(stored.hash)?;
+        let affordable = scheme.memory_kib() <= self.0.settings.memory_kib();
+        let scheme = match scheme {
+            Scheme::Bcrypt(bcrypt) => {
+                Scheme::Bcrypt(bcrypt.truncating(self.1 == BcryptOver72::Accept))
+            }
+            other => other,
+        };
+        affordable.then_some((scheme, hash))
+    }
+
+    /// What is paid where there is nothing to check.
+    fn dummy(&self) -> Scheme {
+        Scheme::Argon2(Recipe::new(&self.0.argon2, [0; SALT_BYTES]))
     }
 
     /// How busy it is at this moment.
@@ -152,8 +187,8 @@ impl Pool {
     async fn derive(
         &self,
         lane: Lane,
-        password: Normal,
-        recipe: Recipe,
+        password: Secret<String>,
+        scheme: Scheme,
     ) -> Result<Zeroizing<Vec<u8>>, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
         let ticket = self
@@ -161,7 +196,7 @@ impl Pool {
             .queue
             .enter(Job {
                 password,
-                recipe,
+                scheme,
                 lane,
                 reply,
             })

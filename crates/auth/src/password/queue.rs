@@ -2,20 +2,20 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cgcg_core::Secret;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::phc::Recipe;
-use super::policy::Normal;
 use super::pool::{Lane, Load};
+use super::scheme::Scheme;
 use super::worker::{Memory, start};
 
 /// How many may wait for each thread.
 const WAITING_PER_THREAD: usize = 8;
 /// One password to be hashed.
 pub(super) struct Job {
-    pub(super) password: Normal,
-    pub(super) recipe: Recipe,
+    pub(super) password: Secret<String>,
+    pub(super) scheme: Scheme,
     pub(super) lane: Lane,
     /// Dropped unsent where there was no memory.
     pub(super) reply: oneshot::Sender<Zeroizing<Vec<u8>>>,
@@ -187,7 +187,7 @@ impl Seat {
             let need = state
                 .waiting
                 .front()
-                .map(|(_, job)| job.recipe.memory_kib());
+                .map(|(_, job)| job.scheme.memory_kib());
             let fits = need.is_some_and(|need| need <= held + state.free_kib);
             if held > queue.keep_kib || (need.is_some() && !fits && held > 0) {
                 state = self.release(&queue, state);
@@ -202,7 +202,7 @@ impl Seat {
     fn take(&mut self, state: &mut State) -> Option<Job> {
         let (_, job) = state.waiting.pop_front()?;
         let held = self.memory.kib();
-        let need = job.recipe.memory_kib().max(held);
+        let need = job.scheme.memory_kib().max(held);
         state.free_kib -= need - held;
         self.memory.claim(need);
         state.running += 1;

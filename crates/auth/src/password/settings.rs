@@ -51,6 +51,17 @@ impl Argon2Settings {
     }
 }
 
+/// What becomes of a password of more than 72 bytes whose imported hash is bcrypt's, which looks at no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BcryptOver72 {
+    /// It is wrong: its owner sets a new one.
+    #[default]
+    Refuse,
+    /// Its first 72 bytes count, as passlib had it.
+    Accept,
+}
+
 /// The most that a stored hash may cost, whoever wrote it.
 pub(super) const MAX_MEMORY_KIB: u32 = 256 * 1_024;
 /// As [`MAX_MEMORY_KIB`].

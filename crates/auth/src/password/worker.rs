@@ -2,7 +2,6 @@ use std::io;
 use std::thread;
 
 use argon2::Block;
-use zeroize::Zeroizing;
 
 use super::queue::{Job, Seat};
 
@@ -22,23 +21,14 @@ fn work(mut seat: Seat) {
     while let Some(job) = seat.next() {
         let Job {
             password,
-            recipe,
+            scheme,
             reply,
             ..
         } = job;
-        let mut hash = Zeroizing::new(vec![0; recipe.length()]);
-        let outcome = recipe.argon2().and_then(|argon2| {
-            let blocks = seat.memory.blocks().ok_or(argon2::Error::OutOfMemory)?;
-            argon2.hash_password_into_with_memory(
-                password.as_bytes(),
-                recipe.salt(),
-                &mut hash,
-                blocks,
-            )
-        });
+        let outcome = scheme.derive(password.expose().as_bytes(), &mut seat.memory);
         match outcome {
             // Nobody waits for it where the client left.
-            Ok(()) => drop(reply.send(hash)),
+            Ok(hash) => drop(reply.send(hash)),
             Err(error) => {
                 tracing::error!(%error, "a password was not hashed; the client may try again")
             }
@@ -83,8 +73,13 @@ impl Memory {
         std::mem::take(&mut self.kib)
     }
 
+    /// Makes room for somebody who takes memory otherwise. What is claimed stays claimed.
+    pub(super) fn forget_blocks(&mut self) {
+        self.blocks = Vec::new();
+    }
+
     /// As many blocks as are claimed; `None` where the system has no memory.
-    fn blocks(&mut self) -> Option<&mut [Block]> {
+    pub(super) fn blocks(&mut self) -> Option<&mut [Block]> {
         let count = self.kib as usize;
         if self.blocks.len() < count {
             // The old ones go first: both together would be more than was claimed.

@@ -42,7 +42,7 @@ pub(super) struct RefreshCreate {
         (status = 400, description = "`idempotency_key_invalid`"),
         (status = 403, description = "`registration_closed`, `invite_required`, `email_domain_refused`"),
         (status = 409, description = "`email_taken` (where addresses need no proof), `username_taken`"),
-        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`, `username_invalid`, `idempotency_key_reused`"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `password_too_common`, `display_name_invalid`, `username_invalid`, `idempotency_key_reused`"),
         (status = 429, description = "`throttled`: too many registrations from this address; see `Retry-After`."),
     ),
     security(())
@@ -94,9 +94,11 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Erro
     responses(
         (status = 200, body = Tokens),
         (status = 401, description = "`invalid_credentials`"),
-        (status = 403, description = "`account_disabled`"),
+        (status = 403, description = "Only after a right password: `account_disabled`, `email_not_verified`, \
+            `password_change_required` (its member `reset_token` sets a new one at `/auth/password/reset`)"),
         (status = 422, description = "`password_too_long`"),
         (status = 429, description = "`throttled`: too many tries from this address or at this account; see `Retry-After`."),
+        (status = 503, description = "`overloaded`"),
     ),
     security(())
 )]
@@ -145,7 +147,7 @@ pub(super) async fn refresh_session(
         (status = 201, body = Tokens, headers(("location" = String, description = "The account."))),
         (status = 404, description = "`setup_closed`"),
         (status = 409, description = "`email_taken`"),
-        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `display_name_invalid`"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `password_too_common`, `display_name_invalid`"),
     ),
     security(())
 )]

@@ -78,7 +78,9 @@ impl Service {
         };
         let email = change.new_email;
         self.is_domain_welcome(&email)?;
-        self.is_password_of(user, &change.password).await?;
+        let given = ("password", &change.password);
+        self.prove_again(by, user, given, "email.change", device)
+            .await?;
         self.may_mail(&email, device).await?;
         let mut conn = self.0.db.begin().await?;
         store::subjects::lock(&mut conn, user).await?;
@@ -230,16 +232,5 @@ impl Service {
         self.mail_in(conn, letter).await?;
         let entry = Entry::new("email.changed").about(account.id.uuid());
         Ok(self.audit_in(conn, entry.from(device)).await?)
-    }
-
-    async fn is_password_of(&self, user: Id<User>, password: &Secret<String>) -> Result<(), Error> {
-        let known = store::passwords::known(&mut self.0.db.read().await?, user).await?;
-        let hash = known.as_ref().map(|known| known.hash.as_str());
-        let verdict = self.0.pool.verify(password, hash).await?;
-        if verdict.matches && known.is_some() {
-            Ok(())
-        } else {
-            Err(Error::WrongPassword)
-        }
     }
 }

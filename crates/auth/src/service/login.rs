@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cgcg_core::{Account, AccountStatus, Conn, Grants, Id, Login, User};
 use metrics::counter;
 use tracing::{error, info};
@@ -5,6 +7,8 @@ use tracing::{error, info};
 use super::Service;
 use super::session::Started;
 use super::throttle::Target;
+use crate::audit::Entry;
+use crate::one_time::Purpose;
 use crate::password::{Lane, Policy};
 use crate::schemas::{Credentials, Device, Tokens};
 use crate::store::passwords::Known;
@@ -12,15 +16,19 @@ use crate::store::subjects::Rights;
 use crate::throttle::Bucket;
 use crate::{Error, store};
 
+/// For whoever has just typed the old password: long enough to think of another one.
+const CHANGE_LIFE: Duration = Duration::from_secs(30 * 60);
+
 impl Service {
-    /// Opens a session for whoever knows name and password. Unknown names cost the same time as known ones.
+    /// Opens a session for whoever knows name and password. Every wrong pair takes the same time, whatever of it is known
+    /// (see [`Service::time_hashes`]).
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] for every wrong pair; [`Error::AccountDisabled`] only after a right one;
-    /// [`Error::Invalid`] for a password that is too long to be anybody's; [`Error::Throttled`] after too many tries;
-    /// [`Error::Overloaded`].
+    /// [`Error::InvalidCredentials`] for every wrong pair; [`Error::AccountDisabled`], [`Error::EmailNotVerified`],
+    /// [`Error::PasswordChangeRequired`] only after a right one; [`Error::Invalid`] for a password that is too long to be
+    /// anybody's; [`Error::Throttled`] after too many tries; [`Error::Overloaded`].
     pub async fn login(&self, credentials: &Credentials, device: &Device) -> Result<Tokens, Error> {
-        counted(self.prove(credentials, None, device).await)
+        counted(self.padded(self.prove(credentials, None, device)).await)
     }
 
     /// As [`Service::login`], for a session that may do no more than `scope` (names parted by blanks; all where
@@ -41,7 +49,7 @@ impl Service {
             .map(scope_names)
             .transpose()?
             .filter(|names| !names.is_empty());
-        counted(self.prove(credentials, limit, device).await)
+        counted(self.padded(self.prove(credentials, limit, device)).await)
     }
 
     async fn prove(
@@ -55,20 +63,19 @@ impl Service {
         let password = Policy::admit(&credentials.password)
             .map_err(|invalid| Error::invalid("password", invalid))?;
         let (found, target) = self.account_of(&credentials.login, device).await?;
-        let hash = found.as_ref().map(|(_, known)| known.hash.as_str());
-        let verdict = self.0.pool.verify(&credentials.password, hash).await?;
-        if verdict.unusable {
-            error!("a stored password hash is of no known form, or costs too much");
+        let stored = found.as_ref().map(|(_, known)| known.stored());
+        let verdict = self.0.pool.verify(&credentials.password, stored).await?;
+        if let Some((account, _)) = found.as_ref().filter(|_| verdict.unusable) {
+            self.report_unusable(account, device).await?;
         }
         let (true, Some((account, known))) = (verdict.matches, found) else {
             self.note_failure(&target, "invalid_credentials", device)
                 .await?;
             return Err(Error::InvalidCredentials);
         };
-        if account.status != AccountStatus::Active {
-            self.note_failure(&target, "account_disabled", device)
-                .await?;
-            return Err(Error::AccountDisabled);
+        if let Err((outcome, error)) = self.may_log_in(&account, &known).await {
+            self.note_failure(&target, outcome, device).await?;
+            return Err(error);
         }
         let stronger = match verdict.rehash {
             true => Some(self.0.pool.hash(Lane::Login, &password).await?),
@@ -85,6 +92,50 @@ impl Service {
             .await?;
         conn.commit().await?;
         self.sign(&started)
+    }
+
+    /// What is asked of an account whose password was right; its code stands before an error.
+    async fn may_log_in(
+        &self,
+        account: &Account,
+        known: &Known,
+    ) -> Result<(), (&'static str, Error)> {
+        if account.status != AccountStatus::Active {
+            return Err(("account_disabled", Error::AccountDisabled));
+        }
+        if self.verifies_email() && account.email_verified_at.is_none() {
+            return Err(("email_not_verified", Error::EmailNotVerified));
+        }
+        if known.must_change {
+            let required = self.change_required(account.id, &known.hash).await;
+            let error = required.unwrap_or_else(|error| error);
+            return Err(("password_change_required", error));
+        }
+        Ok(())
+    }
+
+    /// The token with which the owner of a right, but old, password sets a new one.
+    async fn change_required(&self, user: Id<User>, hash: &str) -> Result<Error, Error> {
+        let mut conn = self.0.db.begin().await?;
+        self.admit_proved(&mut conn, user, hash).await?;
+        let purpose = Purpose::SetPassword;
+        let issued = self
+            .issue_in(&mut conn, purpose, Some(user), None, CHANGE_LIFE)
+            .await?;
+        conn.commit().await?;
+        Ok(Error::PasswordChangeRequired {
+            reset_token: issued.token,
+        })
+    }
+
+    /// Nobody can log in with such a hash: an administrator has to know.
+    async fn report_unusable(&self, account: &Account, device: &Device) -> Result<(), Error> {
+        error!(user.id = %account.id, "a stored password hash is of no known form, or costs too much");
+        let mut conn = self.0.db.begin().await?;
+        let entry = Entry::new("password.checked").refused("hash_unusable");
+        self.audit_in(&mut conn, entry.about(account.id.uuid()).from(device))
+            .await?;
+        Ok(conn.commit().await?)
     }
 
     /// Hashing took a while. What it proved still holds where the epoch does: every change raises it.
@@ -215,6 +266,8 @@ fn counted(outcome: Result<Tokens, Error>) -> Result<Tokens, Error> {
         Ok(_) => "success",
         Err(Error::InvalidCredentials) => "invalid_credentials",
         Err(Error::AccountDisabled) => "account_disabled",
+        Err(Error::EmailNotVerified) => "email_not_verified",
+        Err(Error::PasswordChangeRequired { .. }) => "password_change_required",
         Err(Error::Overloaded) => "overloaded",
         Err(Error::Throttled { .. }) => "throttled",
         Err(Error::Invalid { .. } | Error::InvalidScope) => "invalid_request",

@@ -1,12 +1,10 @@
-use cgcg_core::{
-    Account, Conn, DisplayName, Email, Grants, Invalid, Login, NewAccount, Principal, Secret,
-};
+use cgcg_core::{Account, Conn, DisplayName, Email, Grants, Invalid, Login, NewAccount, Principal};
 
 use super::Service;
 use super::open::ADMIN;
 use crate::audit::Entry;
 use crate::idempotency::IdempotencyKey;
-use crate::password::Lane;
+use crate::password::Owner;
 use crate::schemas::{AccountCreate, AdminCreate, Answered, Device, Registered, Welcome};
 use crate::throttle::Bucket;
 use crate::{Error, RegistrationPolicy, store};
@@ -55,7 +53,7 @@ impl Service {
         if self.verifies_email() {
             self.may_mail(&new.email, device).await?;
         }
-        let hash = self.hash_new(&new.password).await?;
+        let hash = self.hash_new(&new.password, &Owner::from(&account)).await?;
         let mut conn = self.0.db.begin().await?;
         if let Some(once) = &once
             && !self.claim_in(&mut conn, once).await?
@@ -152,7 +150,7 @@ impl Service {
         // Its role is written by then.
         self.opened()?;
         let account = admin_account(new.email, new.display_name)?;
-        let hash = self.hash_new(&new.password).await?;
+        let hash = self.hash_new(&new.password, &Owner::from(&account)).await?;
         let mut conn = self.0.db.begin().await?;
         let account = self.create_in(&mut conn, account, &hash).await?;
         let granted_by = by.user().map(|user| user.uuid());
@@ -162,16 +160,6 @@ impl Service {
         self.audit_in(&mut conn, entry).await?;
         conn.commit().await?;
         Ok(account.into())
-    }
-
-    /// The hash of a password that may be set.
-    pub(super) async fn hash_new(&self, password: &Secret<String>) -> Result<String, Error> {
-        let password = self
-            .0
-            .policy
-            .check(password)
-            .map_err(|invalid| Error::invalid("password", invalid))?;
-        Ok(self.0.pool.hash(Lane::Register, &password).await?)
     }
 
     /// Account, subject, default roles and password, in the caller's transaction.
@@ -222,7 +210,7 @@ pub(super) fn admin_account(email: Email, name: Option<String>) -> Result<NewAcc
     })
 }
 
-fn checked_name(name: Option<String>) -> Result<Option<String>, Error> {
+pub(super) fn checked_name(name: Option<String>) -> Result<Option<String>, Error> {
     let name = name.as_deref().map(str::parse::<DisplayName>).transpose();
     let name = name.map_err(|invalid| Error::invalid("display_name", invalid))?;
     Ok(name.map(String::from))

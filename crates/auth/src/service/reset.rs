@@ -6,6 +6,7 @@ use super::Service;
 use crate::audit::Entry;
 use crate::mail::{Letter, Template};
 use crate::one_time::{OneTimeToken, Purpose};
+use crate::password::Owner;
 use crate::schemas::{Device, PasswordReset};
 use crate::{Error, message, store};
 
@@ -52,8 +53,14 @@ impl Service {
         let token = OneTimeToken::parse_any(new.token.expose(), &purposes)
             .ok_or(Error::OneTimeTokenInvalid)?;
         // Before the hash: a stranger with a wrong token must not cost one.
-        let row = self.good(&mut self.0.db.read().await?, &token).await?;
-        let hash = self.hash_new(&new.new_password).await.map_err(renamed)?;
+        let mut conn = self.0.db.read().await?;
+        let row = self.good(&mut conn, &token).await?;
+        let user = row.user_id.ok_or(Error::OneTimeTokenInvalid)?;
+        let account = self.0.directory.find(&mut conn, user).await?;
+        drop(conn);
+        let owner = account.as_ref().map(Owner::from).unwrap_or_default();
+        let hash = self.hash_new(&new.new_password, &owner).await;
+        let hash = hash.map_err(renamed)?;
         let mut conn = self.0.db.begin().await?;
         let account = self.redeem_in(&mut conn, &token, &row).await?;
         let (user, now) = (account.id, self.now());
@@ -63,6 +70,7 @@ impl Service {
             return Err(Error::OneTimeTokenInvalid);
         }
         store::passwords::set(&mut conn, user, &hash, now).await?;
+        self.forgive_in(&mut conn, user).await?;
         self.end_everything_in(&mut conn, user, "reset").await?;
         if was_mailed && account.email_verified_at.is_none() {
             let directory = &self.0.directory;

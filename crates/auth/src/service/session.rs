@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use super::Service;
 use crate::audit::Entry;
 use crate::refresh::RefreshToken;
-use crate::schemas::{Device, SessionInDb, Tokens};
+use crate::schemas::{AccessToken, Device, SessionInDb, Tokens};
 use crate::store::sessions::Origin;
 use crate::store::subjects::Rights;
 use crate::token::{NewToken, mint};
@@ -208,6 +208,25 @@ impl Service {
 
     /// Signs what was committed.
     pub(super) fn sign(&self, started: &Started) -> Result<Tokens, Error> {
+        let session = &started.session;
+        let access = self.sign_access(started)?;
+        Ok(Tokens {
+            access_token: access.access_token,
+            token_type: access.token_type,
+            expires_in: access.expires_in,
+            refresh_token: RefreshToken::write(
+                &self.0.keys.refresh,
+                &session.salt,
+                session.id,
+                session.r#gen,
+            ),
+            refresh_expires_in: session.ends_at().since(self.now()).as_secs(),
+            scope: access.scope,
+        })
+    }
+
+    /// As [`Service::sign`], for a client that keeps its refresh token.
+    pub(super) fn sign_access(&self, started: &Started) -> Result<AccessToken, Error> {
         let opened = self.opened()?;
         let (session, rights, now) = (&started.session, &started.rights, self.now());
         let scope = session
@@ -226,17 +245,10 @@ impl Service {
                 scope: scope.clone(),
             },
         );
-        Ok(Tokens {
+        Ok(AccessToken {
             access_token: Secret::new(mint(&opened.ring, &claims)?),
             token_type: "Bearer",
             expires_in: opened.issuer.ttl.get().as_secs(),
-            refresh_token: RefreshToken::write(
-                &self.0.keys.refresh,
-                &session.salt,
-                session.id,
-                session.r#gen,
-            ),
-            refresh_expires_in: session.ends_at().since(now).as_secs(),
             scope,
         })
     }

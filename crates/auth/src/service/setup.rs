@@ -5,6 +5,7 @@ use super::open::ADMIN;
 use super::register::admin_account;
 use crate::audit::Entry;
 use crate::one_time::{OneTimeToken, Purpose};
+use crate::password::Owner;
 use crate::schemas::{Device, Registered, SetupCreate, Tokens};
 use crate::{Error, store};
 
@@ -45,7 +46,7 @@ impl Service {
             return Err(Error::SetupClosed);
         }
         let account = admin_account(new.email, new.display_name)?;
-        let hash = self.hash_new(&new.password).await?;
+        let hash = self.hash_new(&new.password, &Owner::from(&account)).await?;
         let mut conn = self.0.db.begin().await?;
         store::roles::lock(&mut conn, ADMIN).await?;
         let won = !has_admin(&mut conn).await?

@@ -190,6 +190,25 @@ pub(crate) async fn see(conn: &mut Conn, id: Id<Session>, at: Timestamp) -> sqlx
     Ok(())
 }
 
+/// Notes that whoever holds a live session has just proved who they are, once more.
+pub(crate) async fn prove(
+    conn: &mut Conn,
+    id: Id<Session>,
+    now: Timestamp,
+) -> sqlx::Result<Option<SessionInDb>> {
+    let sql = concat!(
+        "update auth_sessions set logged_in_at = $2
+         where id = $1 and revoked_at is null and expires_at > $2 and idle_expires_at > $2
+         returning ",
+        columns!()
+    );
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .bind(now)
+        .fetch_optional(c)
+        .await)
+}
+
 /// Ends a session. `false` where it had ended.
 pub(crate) async fn revoke(
     conn: &mut Conn,

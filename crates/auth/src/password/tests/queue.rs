@@ -151,7 +151,9 @@ fn dear_and_cheap_hashes_share_the_memory_and_none_waits_for_ever() {
         for round in 0..12 {
             let answers = (0..24u32).map(|number| {
                 let (pool, stored) = (pool.clone(), stored(64 << ((number + round) % 5)));
-                tokio::spawn(async move { pool.verify(&secret("x"), Some(&stored)).await })
+                tokio::spawn(
+                    async move { pool.verify(&secret("x"), Some(Stored::own(&stored))).await },
+                )
             });
             for answer in answers.collect::<Vec<_>>() {
                 assert_eq!(answer.await.unwrap(), Ok(NO));

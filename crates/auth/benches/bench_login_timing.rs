@@ -1,0 +1,154 @@
+//! Whether the time of a refused login tells what is known of the name: 300 logins of each class, one of each in turn.
+//!
+//! A line of JSON per class: its median, how far that is from the median of names that nobody has, and Welch's t against
+//! them. Alike is |t| < 4.5 and a median within 5 %. `cargo bench -p cgcg-auth --bench bench_login_timing`.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use cgcg_auth::{
+    AccountCreate, Credentials, Device, EmailVerification, Host, ImportUser, Service, Settings,
+};
+use cgcg_core::{
+    AccountObserver, Clock, Db, FeatureKeys, MasterKey, NoPublisher, Principal, SystemClock,
+};
+use serde_json::json;
+
+const ROUNDS: usize = 300;
+const PASSWORD: &str = "correct horse battery";
+/// passlib's default cost; of nothing that is tried here.
+const BCRYPT: &str = "$2b$12$fS.5ftJSQV8Eq.SyIn7R7.M.2OZ6/RaYCf1n9rqFnuNCnR08S.usu";
+const CLASSES: [&str; 5] = [
+    "absent",
+    "wrong_password",
+    "disabled",
+    "unverified",
+    "imported_bcrypt",
+];
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = cgcg_testkit::folder();
+    let db = Db::connect(&format!("sqlite:{}/host.db", folder.path().display())).await?;
+    let clock = Arc::new(SystemClock::default());
+    // What is measured first is how the five differ without the padding; then with it.
+    let auth = accounts(db, clock.clone()).await?;
+    measure("unpadded", &auth, &clock).await;
+    auth.time_hashes().await?;
+    measure("padded", &auth, &clock).await;
+    Ok(())
+}
+
+async fn measure(what: &str, auth: &Service, clock: &SystemClock) {
+    let mut times: [Vec<f64>; CLASSES.len()] = Default::default();
+    for _ in 0..ROUNDS {
+        for (class, times) in CLASSES.iter().zip(&mut times) {
+            let credentials = Credentials {
+                login: format!("{class}@example.org"),
+                password: "wrong horse battery".to_owned().into(),
+            };
+            let begun = clock.monotonic();
+            let outcome = auth.login(&credentials, &Device::default()).await;
+            times.push((clock.monotonic() - begun).as_secs_f64() * 1e3);
+            assert!(outcome.is_err());
+        }
+    }
+    let absent = Sample::of(&times[0]);
+    for (class, times) in CLASSES.iter().zip(&times) {
+        let sample = Sample::of(times);
+        let figure = json!({
+            "bench": "login_timing", "what": what, "class": class, "rounds": ROUNDS,
+            "median_ms": sample.median, "median_ratio": sample.median / absent.median, "welch_t": sample.welch_t(&absent),
+        });
+        println!("{figure}");
+    }
+}
+
+struct Sample {
+    median: f64,
+    mean: f64,
+    variance: f64,
+    size: f64,
+}
+
+impl Sample {
+    fn of(times: &[f64]) -> Self {
+        let mut sorted = times.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let size = times.len() as f64;
+        let mean = times.iter().sum::<f64>() / size;
+        let squares: f64 = times.iter().map(|time| (time - mean).powi(2)).sum();
+        Self {
+            median: sorted[times.len() / 2],
+            mean,
+            variance: squares / (size - 1.0),
+            size,
+        }
+    }
+
+    fn welch_t(&self, other: &Self) -> f64 {
+        let spread = (self.variance / self.size + other.variance / other.size).sqrt();
+        if spread == 0.0 {
+            return 0.0;
+        }
+        (self.mean - other.mean) / spread
+    }
+}
+
+/// One account of each class that has one.
+async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Error>> {
+    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+        .install_default()
+        .ok();
+    for tables in [
+        &cgcg_core::MIGRATIONS,
+        &cgcg_users::MIGRATIONS,
+        &cgcg_auth::MIGRATIONS,
+    ] {
+        tables.run(&db).await?;
+    }
+    let publisher = Arc::new(NoPublisher);
+    let directory = cgcg_users::Directory::new(clock.clone(), publisher.clone());
+    let keys = FeatureKeys {
+        current: MasterKey::generate()?.derive("auth")?,
+        previous: None,
+    };
+    let mut settings = Settings::default();
+    settings.registration.email_verification = EmailVerification::Required;
+    let auth = Service::new(
+        db.clone(),
+        clock.clone(),
+        settings,
+        keys,
+        Arc::new(directory.clone()),
+        publisher.clone(),
+        Host::default(),
+    )?;
+    auth.open(&[]).await?;
+    let observers: Vec<Arc<dyn AccountObserver>> = vec![Arc::new(auth.clone())];
+    let users = cgcg_users::Service::new(
+        db,
+        clock,
+        cgcg_users::Settings::default(),
+        directory,
+        observers,
+        publisher,
+    );
+    for class in &CLASSES[1..4] {
+        let new = AccountCreate {
+            email: format!("{class}@example.org").parse()?,
+            password: PASSWORD.to_owned().into(),
+            display_name: None,
+            username: None,
+        };
+        let made = auth.register(new, &Device::default()).await?;
+        if *class == "disabled" {
+            users.disable(&Principal::operator(), made.id).await?;
+        }
+    }
+    let imported: ImportUser = serde_json::from_value(json!({
+        "email": "imported_bcrypt@example.org", "password_hash": BCRYPT, "email_verified": true,
+    }))?;
+    auth.import(&Principal::operator(), &[imported]).await?;
+    Ok(auth)
+}

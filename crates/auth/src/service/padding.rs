@@ -1,0 +1,115 @@
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cgcg_core::Secret;
+
+use super::Service;
+use crate::password::Stored;
+use crate::{Error, store};
+
+/// Refused logins take a multiple of this.
+const STEP: Duration = Duration::from_millis(50);
+/// What a hash takes is waited for up to this.
+const MOST: Duration = Duration::from_secs(1);
+/// Hashes of different cost that are timed.
+const COSTS: i64 = 64;
+/// The longest of so many counts.
+const TRIES: usize = 3;
+
+/// How long the dearest stored hash takes, in microseconds. A refused login that ended sooner would tell that there is
+/// no account, or one of ours among imported ones.
+#[derive(Default)]
+pub(super) struct Padding(AtomicU64);
+
+impl Padding {
+    /// What is left to wait of a login that took `elapsed`.
+    fn rest(&self, elapsed: Duration) -> Duration {
+        let slowest = Duration::from_micros(self.0.load(Ordering::Relaxed));
+        let step = STEP.as_micros();
+        let end = elapsed.max(slowest).as_micros().next_multiple_of(step);
+        Duration::from_micros(u64::try_from(end).unwrap_or(u64::MAX)).saturating_sub(elapsed)
+    }
+
+    pub(super) fn set(&self, slowest: Duration) {
+        let micros = u64::try_from(slowest.min(MOST).as_micros()).unwrap_or(u64::MAX);
+        self.0.store(micros, Ordering::Relaxed);
+    }
+}
+
+impl Service {
+    /// Times one hash of each cost that is stored, so that refused logins take as long as the dearest, at most 1 s.
+    /// The worker `auth.padding` does it at its start and each day; do it yourself where you run no workers.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`], [`Error::Database`]: what was known before stays in force.
+    pub async fn time_hashes(&self) -> Result<(), Error> {
+        let hashes =
+            store::passwords::one_of_each_cost(&mut self.0.db.read().await?, COSTS).await?;
+        let mut slowest = self.time(None).await?;
+        for hash in &hashes {
+            slowest = slowest.max(self.time(Some(Stored::imported(hash))).await?);
+        }
+        // A login does a little more than to hash.
+        self.0.padding.set(slowest + slowest / 8);
+        Ok(())
+    }
+
+    async fn time(&self, stored: Option<Stored<'_>>) -> Result<Duration, Error> {
+        let password = Secret::new("no password of anybody".to_owned());
+        let mut slowest = Duration::ZERO;
+        for _ in 0..TRIES {
+            let begun = self.0.clock.monotonic();
+            self.0.pool.verify(&password, stored).await?;
+            slowest = slowest.max(self.0.clock.monotonic().saturating_sub(begun));
+        }
+        Ok(slowest)
+    }
+
+    /// As if the dearest hash took so long.
+    #[cfg(test)]
+    pub(crate) fn set_pace(&self, slowest: Duration) {
+        self.0.padding.set(slowest);
+    }
+
+    /// Answers a login whose name or password is wrong only when every such login is answered.
+    pub(super) async fn padded<T>(
+        &self,
+        login: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let begun = self.0.clock.monotonic();
+        let outcome = login.await;
+        if let Err(Error::InvalidCredentials) = outcome {
+            let elapsed = self.0.clock.monotonic().saturating_sub(begun);
+            let rest = self.0.padding.rest(elapsed);
+            if !rest.is_zero() {
+                self.0.clock.sleep(rest).await;
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_login_ends_at_a_multiple_of_50_ms_above_the_dearest_hash() {
+        let padding = Padding::default();
+        let rest = |slowest, elapsed| {
+            padding.set(Duration::from_millis(slowest));
+            let elapsed = Duration::from_millis(elapsed);
+            (elapsed + padding.rest(elapsed)).as_millis()
+        };
+        assert_eq!(
+            [rest(0, 0), rest(0, 1), rest(18, 2), rest(50, 2)],
+            [0, 50, 50, 50]
+        );
+        assert_eq!(
+            [rest(309, 18), rest(309, 310), rest(309, 351)],
+            [350, 350, 400]
+        );
+        assert_eq!([rest(90_000, 3), rest(90_000, 1_001)], [1_000, 1_050]);
+    }
+}
