@@ -52,6 +52,10 @@ pub(crate) enum Command {
     /// Administrators and their credentials
     #[command(subcommand)]
     Admin(Admin),
+    /// Accounts
+    #[cfg(feature = "auth")]
+    #[command(subcommand)]
+    Users(Users),
     /// The keys that sign access tokens, and the master key
     #[command(subcommand)]
     Keys(Keys),
@@ -115,6 +119,24 @@ pub(crate) enum Admin {
         /// What it may do; repeat for more, `*` for everything
         #[arg(long = "scope", required = true, value_name = "SCOPE")]
         scopes: Vec<String>,
+    },
+}
+
+#[cfg(feature = "auth")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Take over accounts of another system with their password hashes (passlib, Django)
+    ///
+    /// The fields are email, username, display_name, locale, password_hash, email_verified, must_change and roles; all
+    /// but email may be absent. A file that ends in .csv has their names in its first line, and blanks part the roles;
+    /// any other file has one JSON object on each line. Accounts that are there stay as they are, so an import that was
+    /// cut short can be repeated.
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Say what would become of each line, and make nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

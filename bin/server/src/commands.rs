@@ -6,6 +6,8 @@ mod keys;
 mod migrate;
 mod print;
 mod serve;
+#[cfg(feature = "auth")]
+mod users;
 
 use crate::cli::{Cli, Command, Role};
 use crate::settings::Loaded;
@@ -24,6 +26,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve { role } => return serve::run(settings, warnings, role).await,
         Command::Worker => return serve::run(settings, warnings, Role::Worker).await,
         Command::Admin(what) => return admin::run(what, &settings).await,
+        #[cfg(feature = "auth")]
+        Command::Users(what) => return users::run(what, &settings).await,
         Command::Keys(what) => return keys::run(what, &settings).await,
         Command::Migrate => return migrate::run(settings).await,
         Command::Openapi | Command::Routes | Command::Config(_) => settings,
