@@ -48,6 +48,33 @@ fn a_full_queue_refuses_at_once() {
 }
 
 #[test]
+fn b5_two_thousand_logins_on_two_threads_take_the_memory_of_two() {
+    run(async {
+        let (pool, _) = pool(2);
+        let clients: Vec<Answer> = (0..2_000).map(|_| login(&pool)).collect();
+        let (mut hashed, mut refused) = (0, 0);
+        for (at, client) in clients.into_iter().enumerate() {
+            // Every third leaves before its answer.
+            if at % 3 == 0 {
+                client.abort();
+                continue;
+            }
+            match client.await.unwrap() {
+                Ok(verdict) => hashed += usize::from(verdict == NO),
+                Err(Overloaded) => refused += 1,
+            }
+            assert!(pool.load().memory_bytes <= 2 * 64 * 1_024 && pool.load().queued <= 18);
+        }
+        assert_eq!(hashed + refused, 1_333);
+        eventually("nothing is left", async || {
+            let load = pool.load();
+            load.queued + load.running + load.memory_bytes == 0
+        })
+        .await;
+    });
+}
+
+#[test]
 fn registration_fills_half_of_the_queue_only() {
     run(async {
         let (pool, _) = pool(1);
