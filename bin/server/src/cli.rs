@@ -127,10 +127,10 @@ pub(crate) enum Admin {
 pub(crate) enum Users {
     /// Take over accounts of another system with their password hashes (passlib, Django)
     ///
-    /// The fields are email, username, display_name, locale, password_hash, email_verified, must_change and roles; all
-    /// but email may be absent. A file that ends in .csv has their names in its first line, and blanks part the roles;
-    /// any other file has one JSON object on each line. Accounts that are there stay as they are, so an import that was
-    /// cut short can be repeated.
+    /// The fields are `email`, `username`, `display_name`, `locale`, `password_hash`, `email_verified`, `must_change`
+    /// and `roles`; all but the first may be absent. A file that ends in .csv has their names in its first line, and
+    /// blanks part the roles; any other file has one JSON object on each line. Accounts that are there stay as they
+    /// are, so an import that was cut short can be repeated.
     Import {
         /// The file
         file: PathBuf,

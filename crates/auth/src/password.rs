@@ -22,7 +22,7 @@ pub use stored::Stored;
 /// Whether a stored hash reads well: for the fuzz targets.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn reads(stored: &str) -> bool {
-    phc::Recipe::parse(stored).is_some()
+    scheme::Scheme::parse(stored).is_some()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Hashes that others made: passlib (also that of FastAPI applications) and Django. We check them and make none.
+//! Hashes that others made: passlib (also that of `FastAPI` applications) and Django. We check them and make none.
 //!
 //! Source of the forms: passlib 1.7.4, Django 5.2. Every number is bounded before it is obeyed, and has one spelling.
 
