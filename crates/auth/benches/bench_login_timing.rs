@@ -10,7 +10,8 @@ use cgcg_auth::{
     AccountCreate, Credentials, Device, EmailVerification, Host, ImportUser, Service, Settings,
 };
 use cgcg_core::{
-    AccountObserver, Clock, Db, FeatureKeys, MasterKey, NoPublisher, Principal, SystemClock,
+    AccountObserver, Clock, Db, FeatureKeys, Login, MasterKey, NoPublisher, Principal, SystemClock,
+    UserDirectory,
 };
 use serde_json::json;
 
@@ -114,7 +115,9 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
         previous: None,
     };
     let mut settings = Settings::default();
-    settings.registration.email_verification = EmailVerification::Required;
+    settings.registration.email_verification = Some(EmailVerification::Required);
+    // Refusals that hash nothing would all be alike.
+    settings.throttle.accounts = false;
     let auth = Service::new(
         db.clone(),
         clock.clone(),
@@ -127,10 +130,10 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
     auth.open(&[]).await?;
     let observers: Vec<Arc<dyn AccountObserver>> = vec![Arc::new(auth.clone())];
     let users = cgcg_users::Service::new(
-        db,
+        db.clone(),
         clock,
         cgcg_users::Settings::default(),
-        directory,
+        directory.clone(),
         observers,
         publisher,
     );
@@ -141,7 +144,18 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
             display_name: None,
             username: None,
         };
-        let made = auth.register(new, &Device::default()).await?;
+        let email = new.email.clone();
+        auth.register(new, &Device::default()).await?;
+        let login = Login::Email(email.clone());
+        let mut conn = db.begin().await?;
+        let made = directory.find_by_login(&mut conn, &login).await?;
+        let made = made.ok_or("the account was not made")?;
+        if *class != "unverified" {
+            directory
+                .set_email(&mut conn, made.id, &email, true)
+                .await?;
+        }
+        conn.commit().await?;
         if *class == "disabled" {
             users.disable(&Principal::operator(), made.id).await?;
         }

@@ -1,10 +1,7 @@
-use std::sync::Arc;
-
 use cgcg_core::{Db, Denied, Principal, Span};
 use cgcg_testkit::both;
 
 use super::{Bed, PASSWORD, new_account, secret};
-use crate::password::Pool;
 use crate::{
     Credentials, Device, Error, Registration, RegistrationPolicy, Sessions, Settings, store,
 };

@@ -3,6 +3,7 @@ mod passwords;
 mod roles;
 mod services;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderValue};

@@ -35,7 +35,7 @@ async fn crowd(db: Db) -> Bed {
         .await
         .unwrap();
     let mut settings = Settings::default();
-    settings.registration.email_verification = EmailVerification::Required;
+    settings.registration.email_verification = Some(EmailVerification::Required);
     Bed::with(db, settings).await
 }
 
