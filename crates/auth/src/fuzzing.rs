@@ -107,6 +107,16 @@ pub fn one_time_passes(keys: &FeatureKeys, text: &str) -> bool {
     })
 }
 
+/// Whether the text reads as an API key.
+pub fn api_key_reads(text: &str) -> bool {
+    crate::api_key::reads_well(text)
+}
+
+/// A fresh API key.
+pub fn api_key() -> Result<String, KeyError> {
+    Ok(crate::api_key::generate()?.expose().clone())
+}
+
 /// Whether the text reads as a stored hash.
 pub fn hash_reads(stored: &str) -> bool {
     crate::password::reads(stored)
