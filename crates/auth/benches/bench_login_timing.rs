@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use cgcg_auth::{
     AccountCreate, Credentials, Device, EmailVerification, Host, ImportUser, Service, Settings,
+    Welcome,
 };
 use cgcg_core::{
-    AccountObserver, Clock, Db, FeatureKeys, Login, MasterKey, NoPublisher, Principal, SystemClock,
-    UserDirectory,
+    AccountObserver, Clock, Db, FeatureKeys, MasterKey, NoPublisher, Principal, SystemClock,
 };
 use serde_json::json;
 
@@ -108,35 +108,9 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
     ] {
         tables.run(&db).await?;
     }
-    let publisher = Arc::new(NoPublisher);
-    let directory = cgcg_users::Directory::new(clock.clone(), publisher.clone());
-    let keys = FeatureKeys {
-        current: MasterKey::generate()?.derive("auth")?,
-        previous: None,
-    };
-    let mut settings = Settings::default();
-    settings.registration.email_verification = Some(EmailVerification::Required);
-    // Refusals that hash nothing would all be alike.
-    settings.throttle.accounts = false;
-    let auth = Service::new(
-        db.clone(),
-        clock.clone(),
-        settings,
-        keys,
-        Arc::new(directory.clone()),
-        publisher.clone(),
-        Host::default(),
-    )?;
-    auth.open(&[]).await?;
-    let observers: Vec<Arc<dyn AccountObserver>> = vec![Arc::new(auth.clone())];
-    let users = cgcg_users::Service::new(
-        db.clone(),
-        clock,
-        cgcg_users::Settings::default(),
-        directory.clone(),
-        observers,
-        publisher,
-    );
+    let keys = MasterKey::generate()?;
+    let (open, users) = node(&db, &clock, &keys, EmailVerification::Off)?;
+    open.open(&[]).await?;
     for class in &CLASSES[1..4] {
         let new = AccountCreate {
             email: format!("{class}@example.org").parse()?,
@@ -144,25 +118,52 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
             display_name: None,
             username: None,
         };
-        let email = new.email.clone();
-        auth.register(new, &Device::default()).await?;
-        let login = Login::Email(email.clone());
-        let mut conn = db.begin().await?;
-        let made = directory.find_by_login(&mut conn, &login).await?;
-        let made = made.ok_or("the account was not made")?;
-        if *class != "unverified" {
-            directory
-                .set_email(&mut conn, made.id, &email, true)
-                .await?;
-        }
-        conn.commit().await?;
-        if *class == "disabled" {
-            users.disable(&Principal::operator(), made.id).await?;
+        let made = open.register(new, &Device::default()).await?;
+        if let (Welcome::Made(account), "disabled") = (made, *class) {
+            users.disable(&Principal::operator(), account.id).await?;
         }
     }
     let imported: ImportUser = serde_json::from_value(json!({
         "email": "imported_bcrypt@example.org", "password_hash": BCRYPT, "email_verified": true,
     }))?;
-    auth.import(&Principal::operator(), &[imported]).await?;
+    open.import(&Principal::operator(), &[imported]).await?;
+    let (auth, _) = node(&db, &clock, &keys, EmailVerification::Required)?;
+    auth.open(&[]).await?;
     Ok(auth)
+}
+
+fn node(
+    db: &Db,
+    clock: &Arc<SystemClock>,
+    key: &MasterKey,
+    verification: EmailVerification,
+) -> Result<(Service, cgcg_users::Service), Box<dyn Error>> {
+    let publisher = Arc::new(NoPublisher);
+    let directory = cgcg_users::Directory::new(clock.clone(), publisher.clone());
+    let mut settings = Settings::default();
+    settings.registration.email_verification = Some(verification);
+    // Who tries so often waits for other reasons.
+    settings.throttle.accounts = false;
+    let auth = Service::new(
+        db.clone(),
+        clock.clone(),
+        settings,
+        FeatureKeys {
+            current: key.derive("auth")?,
+            previous: None,
+        },
+        Arc::new(directory.clone()),
+        publisher.clone(),
+        Host::default(),
+    )?;
+    let observers: Vec<Arc<dyn AccountObserver>> = vec![Arc::new(auth.clone())];
+    let users = cgcg_users::Service::new(
+        db.clone(),
+        clock.clone(),
+        cgcg_users::Settings::default(),
+        directory,
+        observers,
+        publisher,
+    );
+    Ok((auth, users))
 }
