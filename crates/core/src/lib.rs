@@ -21,6 +21,7 @@ mod id;
 mod invalid;
 #[cfg(feature = "keys")]
 mod keys;
+mod locale;
 mod meta;
 mod migrations;
 mod page;
@@ -56,6 +57,7 @@ pub use id::{ApiKey, Id, ServiceAccount, Session, Task, Tenant, User};
 pub use invalid::Invalid;
 #[cfg(feature = "keys")]
 pub use keys::{FeatureKey, FeatureKeys, KeyError, MasterKey, Sealed};
+pub use locale::Locale;
 pub use meta::Meta;
 pub use migrations::{Migrations, Step};
 pub use page::{Cursor, Limit, Page, PageRequest};

@@ -5,9 +5,9 @@ mod text;
 use cgcg_core::{AccountStatus, Cursor, Email, Grants, Id, Timestamp, Username};
 use serde::{Deserialize, Serialize};
 
-pub use cgcg_core::DisplayName;
+pub use cgcg_core::{DisplayName, Locale};
 pub use json::JsonObject;
-pub use text::{Locale, NamePrefix};
+pub use text::NamePrefix;
 
 /// Names one account.
 pub type UserId = Id<cgcg_core::User>;

@@ -1,4 +1,6 @@
-use cgcg_core::{Conn, DirectoryError, Email, Grants, Invalid, NewAccount, Principal, Username};
+use cgcg_core::{
+    Conn, DirectoryError, Email, Grants, Invalid, Locale, NewAccount, Principal, Username,
+};
 
 use super::Service;
 use super::register::checked_name;
@@ -89,13 +91,16 @@ impl Service {
         user: &ImportUser,
     ) -> Result<Imported, Error> {
         let email: Email = parsed("email", &user.email)?;
-        let username = user.username.as_deref();
+        let (username, locale) = (user.username.as_deref(), user.locale.as_deref());
         let new = NewAccount {
             username: username
                 .map(|name| parsed::<Username>("username", name))
                 .transpose()?,
             display_name: checked_name(user.display_name.clone())?,
-            locale: user.locale.as_deref().map(locale).transpose()?,
+            locale: locale
+                .map(|locale| parsed::<Locale>("locale", locale))
+                .transpose()?
+                .map(String::from),
             email,
             email_verified: user.email_verified,
         };
@@ -183,14 +188,4 @@ fn parsed<T: std::str::FromStr<Err = Invalid>>(
 ) -> Result<T, Error> {
     text.parse()
         .map_err(|invalid| Error::invalid(field, invalid))
-}
-
-/// The form of BCP 47, as far as it is the same for all: letters, digits and `-`.
-fn locale(text: &str) -> Result<String, Error> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (2..=35).contains(&text.len()) && text.bytes().all(fits) {
-        return Ok(text.to_owned());
-    }
-    let invalid = Invalid::new("locale_invalid", "expected a language as in de-AT");
-    Err(Error::invalid("locale", invalid))
 }

@@ -104,6 +104,9 @@ both! {
             (json!({"email": "a@example.org", "username": "taken"}), "username", "username_taken"),
             (json!({"email": "a@example.org", "display_name": "a\nb"}), "display_name", "display_name_invalid"),
             (json!({"email": "a@example.org", "locale": "?"}), "locale", "locale_invalid"),
+            // They passed here once, and whoever stores accounts refused them: all others of the call were lost.
+            (json!({"email": "a@example.org", "locale": "123"}), "locale", "locale_invalid"),
+            (json!({"email": "a@example.org", "locale": "en--US"}), "locale", "locale_invalid"),
             (json!({"email": "a@example.org", "roles": ["user", "king"]}), "roles", "role_unknown"),
             (json!({"email": "a@example.org", "password_hash": secret}), "password_hash", "password_hash_invalid"),
             (json!({"email": "a@example.org", "password_hash": "plain"}), "password_hash", "password_hash_invalid"),
