@@ -19,7 +19,7 @@ struct Texts {
 }
 
 /// What may stand in a template.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Values {
     /// What the server calls itself.
     pub(crate) product: String,
