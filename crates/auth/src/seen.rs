@@ -27,7 +27,35 @@ impl Seen {
         seen
     }
 
+    /// Takes back what could not be written, unless something newer was noted.
+    pub(crate) fn put_back(&self, seen: &[(Id<Session>, Timestamp)]) {
+        let mut noted = self.lock();
+        for (session, at) in seen {
+            if noted.len() < MOST {
+                noted.entry(*session).or_insert(*at);
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Id<Session>, Timestamp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_comes_again_unless_something_newer_did() {
+        let at = Timestamp::from_micros;
+        let (first, second) = (Id::new(at(1_000)), Id::new(at(2_000)));
+        let seen = Seen::default();
+        seen.note(first, at(5));
+        seen.note(second, at(6));
+        let taken = seen.take();
+        seen.note(second, at(9));
+        seen.put_back(&taken);
+        assert_eq!(seen.take(), [(first, at(5)), (second, at(9))]);
     }
 }

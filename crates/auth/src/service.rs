@@ -225,6 +225,10 @@ impl Service {
         self.0.seen.take()
     }
 
+    pub(crate) fn put_back_seen(&self, seen: &[(Id<Session>, Timestamp)]) {
+        self.0.seen.put_back(seen);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cgcg_core::{BoxError, Conn, Runs, Timestamp, Worker};
+use cgcg_core::{BoxError, Conn, Id, Runs, Session, Timestamp, Worker};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -104,16 +104,25 @@ impl Service {
         Ok(())
     }
 
-    /// Writes when sessions were used since the last time.
+    /// Writes when sessions were used since the last time. What could not be written waits for the next time.
     pub(crate) async fn write_seen(&self) -> Result<(), Error> {
-        for some in self.take_seen().chunks(SEEN_BATCH) {
-            let mut conn = self.db().begin().await?;
-            for (session, at) in some {
-                store::sessions::see(&mut conn, *session, *at).await?;
+        let seen = self.take_seen();
+        for (at, some) in seen.chunks(SEEN_BATCH).enumerate() {
+            if let Err(error) = self.write_some_seen(some).await {
+                // As when somebody who ends these sessions holds the rows in another order.
+                self.put_back_seen(&seen[at * SEEN_BATCH..]);
+                return Err(error.into());
             }
-            conn.commit().await?;
         }
         Ok(())
+    }
+
+    async fn write_some_seen(&self, some: &[(Id<Session>, Timestamp)]) -> sqlx::Result<()> {
+        let mut conn = self.db().begin().await?;
+        for (session, at) in some {
+            store::sessions::see(&mut conn, *session, *at).await?;
+        }
+        conn.commit().await
     }
 
     async fn write_uses_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
