@@ -186,8 +186,10 @@ impl Service {
     /// [`Error::NotFound`]; [`Error::Refused`], as for the last administrator.
     pub async fn remove(&self, by: &Principal, id: UserId) -> Result<(), Error> {
         let mut conn = self.0.db.begin().await?;
-        store::lock(&mut conn, id).await?.ok_or(Error::NotFound)?;
+        store::find(&mut conn, id).await?.ok_or(Error::NotFound)?;
+        // Before the row is held: an observer may wait for somebody who waits for it.
         self.ask(&mut conn, by, id, AccountChange::Deleted).await?;
+        store::lock(&mut conn, id).await?.ok_or(Error::NotFound)?;
         store::delete(&mut conn, id).await?;
         message::publish(&*self.0.publisher, &mut conn, message::DELETED, id).await?;
         conn.commit().await?;

@@ -1,4 +1,4 @@
-//! How a row changes: locked, compared, asked about, stored, published.
+//! How a row changes: asked about, locked, compared, stored, published.
 
 use cgcg_core::{AccountChange, AccountStatus, Conn, Invalid, Principal};
 
@@ -39,6 +39,20 @@ impl Service {
         if_match: Option<i64>,
     ) -> Result<User, Error> {
         let mut conn = self.0.db.begin().await?;
+        let seen = store::find(&mut conn, id).await?.ok_or(Error::NotFound)?;
+        if if_match.is_some_and(|version| version != seen.version) {
+            return Err(Error::VersionMismatch);
+        }
+        let moves = |row: &UserInDb, email: Option<&str>| {
+            email.is_some_and(|email| email != row.base.email)
+        };
+        let email = change.email.as_ref().map(ToString::to_string);
+        let asked = moves(&seen, email.as_deref());
+        // Before the row is held: an observer may wait for somebody who waits for it.
+        if asked {
+            self.ask(&mut conn, by, id, AccountChange::EmailChanged)
+                .await?;
+        }
         let before = store::lock(&mut conn, id).await?.ok_or(Error::NotFound)?;
         if if_match.is_some_and(|version| version != before.version) {
             return Err(Error::VersionMismatch);
@@ -49,9 +63,12 @@ impl Service {
         if after == before {
             return Ok(before.into());
         }
-        if after.base.email != before.base.email {
-            self.ask(&mut conn, by, id, AccountChange::EmailChanged)
-                .await?;
+        if moves(&before, email.as_deref()) {
+            // Somebody else has moved the account meanwhile.
+            if !asked {
+                self.ask(&mut conn, by, id, AccountChange::EmailChanged)
+                    .await?;
+            }
             after.email_verified_at = None;
         }
         self.next_version(&mut after);
@@ -71,11 +88,16 @@ impl Service {
         topic: &'static str,
     ) -> Result<User, Error> {
         let mut conn = self.0.db.begin().await?;
+        let seen = store::find(&mut conn, id).await?.ok_or(Error::NotFound)?;
+        if seen.status == status {
+            return Ok(seen.into());
+        }
+        // Before the row is held: an observer may wait for somebody who waits for it.
+        self.ask(&mut conn, by, id, change).await?;
         let mut row = store::lock(&mut conn, id).await?.ok_or(Error::NotFound)?;
         if row.status == status {
             return Ok(row.into());
         }
-        self.ask(&mut conn, by, id, change).await?;
         row.status = status;
         self.next_version(&mut row);
         store::save(&mut conn, &row, None).await?;
