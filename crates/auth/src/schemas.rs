@@ -54,7 +54,7 @@ pub struct AccountCreate {
     /// For people: 1 to 100 characters on one line.
     #[serde(default)]
     pub display_name: Option<String>,
-    /// A second name to log in with: 3 to 32 of `a-z 0-9 _ . -`.
+    /// A second name to log in with: 3 to 32 of `a-z 0-9 _ . -`. Not where addresses have to be proved: choose it later.
     #[serde(default)]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_.-]{2,31}$"))]
     pub username: Option<Username>,

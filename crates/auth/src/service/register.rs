@@ -1,4 +1,4 @@
-use cgcg_core::{Account, Conn, DisplayName, Email, Grants, Invalid, Login, NewAccount, Principal};
+use cgcg_core::{Account, Conn, DisplayName, Email, Grants, Invalid, NewAccount, Principal};
 
 use super::Service;
 use super::open::ADMIN;
@@ -15,8 +15,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::InviteRequired`], [`Error::EmailDomainRefused`],
-    /// [`Error::EmailTaken`] (never where addresses are to be proved), [`Error::UsernameTaken`], [`Error::Invalid`],
-    /// [`Error::Throttled`], [`Error::Overloaded`].
+    /// [`Error::EmailTaken`] and [`Error::UsernameTaken`] (never where addresses are to be proved: a user name is refused
+    /// there, whoever asks), [`Error::Invalid`], [`Error::Throttled`], [`Error::Overloaded`].
     pub async fn register(&self, new: AccountCreate, device: &Device) -> Result<Welcome, Error> {
         Ok(self.register_with(new, None, device).await?.welcome)
     }
@@ -84,6 +84,12 @@ impl Service {
             let invalid = Invalid::new("usernames_off", "accounts have no user names here");
             return Err(Error::invalid("username", invalid));
         }
+        // A name that only a new account takes would tell, in the next request, that the address had none.
+        if new.username.is_some() && self.verifies_email() {
+            let rule = "expected none: choose a user name once the address is proved";
+            let invalid = Invalid::new("username_too_early", rule);
+            return Err(Error::invalid("username", invalid));
+        }
         Ok(NewAccount {
             email: new.email.clone(),
             email_verified: false,
@@ -101,11 +107,6 @@ impl Service {
         device: &Device,
     ) -> Result<Welcome, Error> {
         let email = new.email.clone();
-        if self.verifies_email() {
-            // First: an answer that asked for the address first would tell whether it is taken, to whoever sends a
-            // user name that certainly is.
-            self.username_is_free(conn, &new).await?;
-        }
         let made = self.create_in(conn, new, hash).await;
         let account = match made {
             Err(Error::EmailTaken) if self.verifies_email() => {
@@ -121,17 +122,6 @@ impl Service {
         }
         self.ask_to_verify_in(conn, &account).await?;
         Ok(Welcome::CheckEmail)
-    }
-
-    async fn username_is_free(&self, conn: &mut Conn, new: &NewAccount) -> Result<(), Error> {
-        let Some(username) = new.username.clone() else {
-            return Ok(());
-        };
-        let login = Login::Username(username);
-        match self.0.directory.find_by_login(conn, &login).await? {
-            Some(_) => Err(Error::UsernameTaken),
-            None => Ok(()),
-        }
     }
 
     /// Makes an administrator: for the command line, whose user is [`Principal::operator`].
