@@ -14,9 +14,6 @@ pub enum Error {
     /// The password was right, but the account is disabled.
     #[error("the account is disabled")]
     AccountDisabled,
-    /// The password was right, but nobody has proved to read the e-mail address.
-    #[error("the e-mail address is not verified; follow the link in the mail")]
-    EmailNotVerified,
     /// The password was right, but has to be changed first.
     #[error("the password has to be changed; set a new one with the reset_token")]
     PasswordChangeRequired {

@@ -2,6 +2,7 @@ mod api_keys;
 mod audit;
 mod authenticate;
 mod email;
+mod endings;
 mod errands;
 mod grants;
 mod idempotency;

@@ -239,6 +239,13 @@ impl Bed {
         self.who(&tokens).await.unwrap().user().unwrap()
     }
 
+    /// As long as a few hashes: what was started before waits for its row by then.
+    async fn a_while(&self) {
+        for _ in 0..2 {
+            self.auth.time_hashes().await.unwrap();
+        }
+    }
+
     fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }

@@ -154,7 +154,7 @@ pub enum ObserverError {
     /// It must not happen.
     #[error("refused: {code}")]
     Refused {
-        /// Stable: `last_admin`, `target_outranks_caller`.
+        /// Stable: `last_admin`, `target_outranks_caller`, `use_email_change`, `token_stale`.
         code: &'static str,
     },
     /// The database failed.

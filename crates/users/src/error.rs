@@ -23,7 +23,7 @@ pub enum Error {
         /// Code and rule.
         invalid: Invalid,
     },
-    /// Another feature forbids it: `last_admin`, `target_outranks_caller`.
+    /// Another feature forbids it: `last_admin`, `target_outranks_caller`, `use_email_change`, `token_stale`.
     #[error("refused: {code}")]
     Refused {
         /// Stable, of the feature that forbids.

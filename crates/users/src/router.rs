@@ -94,6 +94,13 @@ impl From<Error> for Problem {
             Error::Refused {
                 code: code @ "last_admin",
             } => Self::conflict(code, "one administrator has to stay"),
+            // Whoever asks has lost session or key meanwhile.
+            Error::Refused {
+                code: "token_stale",
+            } => Denied::Stale.into(),
+            Error::Refused {
+                code: code @ "use_email_change",
+            } => Self::forbidden(code, "your own address changes with your password"),
             Error::Refused { code } => Self::forbidden(code, "this change is not allowed"),
             Error::PersonRequired => Denied::NotAPerson.into(),
             Error::Publish(_) => Self::internal(error),

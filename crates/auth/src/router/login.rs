@@ -41,8 +41,9 @@ pub(super) struct RefreshCreate {
         )),
         (status = 400, description = "`idempotency_key_invalid`"),
         (status = 403, description = "`registration_closed`, `invite_required`, `email_domain_refused`"),
-        (status = 409, description = "`email_taken` (where addresses need no proof), `username_taken`"),
-        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `password_too_common`, `display_name_invalid`, `username_invalid`, `idempotency_key_reused`"),
+        (status = 409, description = "`email_taken`, `username_taken`: only where addresses need no proof"),
+        (status = 422, description = "`email_invalid`, `password_too_short`, `password_too_long`, `password_too_common`, `display_name_invalid`, `username_invalid`, \
+            `username_too_early` (addresses have to be proved first), `idempotency_key_reused`"),
         (status = 429, description = "`throttled`: too many registrations from this address; see `Retry-After`."),
     ),
     security(())
@@ -93,8 +94,8 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Erro
     request_body = Credentials,
     responses(
         (status = 200, body = Tokens),
-        (status = 401, description = "`invalid_credentials`"),
-        (status = 403, description = "Only after a right password: `account_disabled`, `email_not_verified`, \
+        (status = 401, description = "`invalid_credentials`; so too where the address has yet to be proved: its owner gets a fresh link"),
+        (status = 403, description = "Only after a right password: `account_disabled`, \
             `password_change_required` (its member `reset_token` sets a new one at `/auth/password/reset`)"),
         (status = 422, description = "`password_too_long`"),
         (status = 429, description = "`throttled`: too many tries from this address or at this account; see `Retry-After`."),

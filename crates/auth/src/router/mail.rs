@@ -87,7 +87,8 @@ pub(super) async fn resend_verification(
 
 /// Move your account to another e-mail address.
 ///
-/// The move happens once the link in the mail to the new address was followed; it ends all sessions.
+/// The move happens once the link in the mail to the new address was followed; it ends all sessions. On a server without
+/// mail, where no address has to be proved, it happens at once and ends the other sessions.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/email/change",
@@ -96,6 +97,7 @@ pub(super) async fn resend_verification(
     responses(
         (status = 202, body = Accepted),
         (status = 403, description = "`wrong_password`, `email_domain_refused`"),
+        (status = 409, description = "`email_taken`: only on a server without mail"),
     ),
     security(("oauth2" = []))
 )]

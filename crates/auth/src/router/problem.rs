@@ -15,7 +15,6 @@ impl From<Error> for Problem {
             Error::InvalidGrant => unauthorized("invalid_grant", detail),
             Error::AccountDisabled => Self::forbidden("account_disabled", detail),
             Error::InvalidScope => bad_request("invalid_scope", detail),
-            Error::EmailNotVerified => Self::forbidden("email_not_verified", detail),
             Error::PasswordChangeRequired { reset_token } => {
                 let required = Self::forbidden("password_change_required", detail);
                 required.with("reset_token", reset_token.expose().as_str().into())

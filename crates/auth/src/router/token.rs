@@ -195,7 +195,6 @@ impl From<Error> for Refusal {
         let (word, code) = match &error {
             Error::InvalidCredentials => ("invalid_grant", "invalid_credentials"),
             Error::AccountDisabled => ("invalid_grant", "account_disabled"),
-            Error::EmailNotVerified => ("invalid_grant", "email_not_verified"),
             // Without the token: this door knows the members of RFC 6749 only; /auth/login gives it.
             Error::PasswordChangeRequired { .. } => ("invalid_grant", "password_change_required"),
             Error::InvalidGrant => ("invalid_grant", "invalid_grant"),

@@ -1,6 +1,7 @@
-use cgcg_core::{Id, Page, PageRequest, Principal, Proof, User};
+use cgcg_core::{Page, PageRequest, Principal};
 
 use super::Service;
+use super::session::person;
 use crate::schemas::{ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyId, Device};
 use crate::{Error, store};
 
@@ -10,7 +11,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotAPerson`] for machines, [`Error::Database`].
     pub async fn api_keys(&self, by: &Principal, page: PageRequest) -> Result<Page<ApiKey>, Error> {
-        self.keys_of(own(by)?.uuid(), page).await
+        self.keys_of(person(by)?.0.uuid(), page).await
     }
 
     /// One of one's own API keys.
@@ -18,7 +19,7 @@ impl Service {
     /// # Errors
     /// As [`Service::api_keys`], and [`Error::ApiKeyNotFound`].
     pub async fn api_key(&self, by: &Principal, id: ApiKeyId) -> Result<ApiKey, Error> {
-        self.key_of(own(by)?.uuid(), id).await
+        self.key_of(person(by)?.0.uuid(), id).await
     }
 
     /// Makes an API key for oneself. It may do what `scopes` say, as far as its owner may do that at the time.
@@ -32,7 +33,7 @@ impl Service {
         new: ApiKeyCreate,
         device: &Device,
     ) -> Result<ApiKeyCreated, Error> {
-        let owner = own(by)?;
+        let (owner, _) = person(by)?;
         let wanted = self.wanted(new)?;
         let mut conn = self.0.db.begin().await?;
         // Whoever disables the account, or makes another key, comes before or after: never between look and deed.
@@ -55,18 +56,10 @@ impl Service {
         id: ApiKeyId,
         device: &Device,
     ) -> Result<(), Error> {
-        let owner = own(by)?.uuid();
+        let owner = person(by)?.0.uuid();
         let mut conn = self.0.db.begin().await?;
         self.current(&mut conn, by).await?;
         self.revoke_in(&mut conn, by, owner, id, device).await?;
         Ok(conn.commit().await?)
-    }
-}
-
-/// The person whose keys these are. No key makes, shows or ends keys.
-fn own(by: &Principal) -> Result<Id<User>, Error> {
-    match (by.user(), by.proof) {
-        (Some(user), Proof::Session(_)) => Ok(user),
-        _ => Err(Error::NotAPerson),
     }
 }

@@ -1,14 +1,21 @@
 //! Proving an address, and moving to another one.
 
-use cgcg_core::{Account, AccountStatus, Conn, Email, Id, Login, Principal, Proof, Secret, User};
+use std::time::Duration;
+
+use cgcg_core::{Account, AccountStatus, Conn, Email, Id, Login, Principal, Secret, Session, User};
+use tracing::debug;
 
 use super::Service;
+use super::session::person;
 use crate::audit::Entry;
 use crate::mail::{Letter, Template};
 use crate::one_time::{OneTimeToken, Purpose};
 use crate::schemas::{Device, EmailChange};
 use crate::store::one_time::OneTimeInDb;
 use crate::{EmailVerification, Error, store};
+
+/// Between two mails that a refused login sends to one address.
+const REMIND: Duration = Duration::from_secs(3_600);
 
 impl Service {
     /// Whether an account can be used only once its address is proved.
@@ -52,38 +59,80 @@ impl Service {
         self.may_mail(&email, device).await?;
         let service = self.clone();
         self.errand("mailing a link to verify", async move {
-            let mut conn = service.0.db.begin().await?;
-            if let Some(account) = service.open_to_in(&mut conn, email).await?
-                && account.email_verified_at.is_none()
-            {
-                service.ask_to_verify_in(&mut conn, &account).await?;
-            }
-            Ok(conn.commit().await?)
+            service.ask_again(email).await
         })
     }
 
+    /// As [`Service::resend_verification`], after a login that was refused for want of proof: once an hour, by a counter of
+    /// its own. Through the one of mail, whoever may not learn of the account could see that mail went out.
+    pub(super) fn remind_to_verify(&self, email: Email) {
+        let service = self.clone();
+        let started = self.errand("reminding of a link to verify", async move {
+            let (now, to) = (service.now(), email.canonical());
+            let key = service
+                .0
+                .keys
+                .throttle
+                .current
+                .mac(&[b"remind", to.as_bytes()]);
+            let mut conn = service.0.db.begin().await?;
+            let (count, _) = store::throttle::count_mail(&mut conn, &key, now, REMIND).await?;
+            conn.commit().await?;
+            match count {
+                1 => service.ask_again(email).await,
+                _ => Ok(()),
+            }
+        });
+        if started.is_err() {
+            debug!("too many errands: nobody is reminded");
+        }
+    }
+
+    async fn ask_again(&self, email: Email) -> Result<(), Error> {
+        let mut conn = self.0.db.begin().await?;
+        if let Some(account) = self.open_to_in(&mut conn, email).await?
+            && account.email_verified_at.is_none()
+        {
+            self.ask_to_verify_in(&mut conn, &account).await?;
+        }
+        Ok(conn.commit().await?)
+    }
+
     /// Mails a link to the new address; the account moves there once it was followed. An address that another account has
-    /// gets a mail that says so, and the caller the same answer.
+    /// gets a mail that says so, and the caller the same answer. Where no mail gets anywhere and no address has to be
+    /// proved, the account moves at once: the session that asks goes on, all else of before ends.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`], [`Error::EmailDomainRefused`], [`Error::NotAPerson`] for keys, [`Error::Overloaded`].
+    /// [`Error::WrongPassword`], [`Error::EmailDomainRefused`], [`Error::NotAPerson`] for keys, [`Error::InvalidGrant`]
+    /// where the session has just ended, [`Error::Overloaded`]; [`Error::EmailTaken`] only where the account moves at
+    /// once.
     pub async fn change_email(
         &self,
         by: &Principal,
         change: EmailChange,
         device: &Device,
     ) -> Result<(), Error> {
-        let (Some(user), Proof::Session(_)) = (by.user(), by.proof) else {
-            return Err(Error::NotAPerson);
-        };
+        let (user, session) = person(by)?;
         let email = change.new_email;
         self.is_domain_welcome(&email)?;
         let given = ("password", &change.password);
-        self.prove_again(by, user, given, "email.change", device)
+        let proved = self
+            .prove_again(by, user, given, "email.change", device)
             .await?;
-        self.may_mail(&email, device).await?;
+        let by_mail = self.0.mail.sends || self.verifies_email();
+        if by_mail {
+            self.may_mail(&email, device).await?;
+        }
         let mut conn = self.0.db.begin().await?;
-        store::subjects::lock(&mut conn, user).await?;
+        // A link that went out after a change of password would outlive the one that earned it.
+        self.still_proved(&mut conn, user, &proved).await?;
+        let live = self.session_now(&mut conn, session).await?;
+        live.ok_or(Error::InvalidGrant)?;
+        if !by_mail {
+            self.move_at_once(&mut conn, by, (user, session), &email, device)
+                .await?;
+            return Ok(conn.commit().await?);
+        }
         let login = Login::Email(email.clone());
         let owner = self.0.directory.find_by_login(&mut conn, &login).await?;
         if owner.is_some_and(|owner| owner.id != user) {
@@ -103,6 +152,25 @@ impl Service {
                 .await?;
         }
         Ok(conn.commit().await?)
+    }
+
+    async fn move_at_once(
+        &self,
+        conn: &mut Conn,
+        by: &Principal,
+        (user, session): (Id<User>, Id<Session>),
+        email: &Email,
+        device: &Device,
+    ) -> Result<(), Error> {
+        let account = self.0.directory.find(conn, user).await?;
+        let account = account.ok_or(Error::UserNotFound)?;
+        if account.email == *email {
+            return Ok(());
+        }
+        let directory = &self.0.directory;
+        directory.set_email(conn, user, email, false).await?;
+        let entry = Entry::new("email.changed").by(by).from(device);
+        self.moved_in(conn, &account, Some(session), entry).await
     }
 
     /// Mails the owner of a new account the link that proves the address.
@@ -149,13 +217,21 @@ impl Service {
         conn: &mut Conn,
         email: Email,
     ) -> Result<Option<Account>, Error> {
+        let address = email.canonical();
         let login = Login::Email(email);
-        let account = self.0.directory.find_by_login(conn, &login).await?;
-        let account = account.filter(|account| account.status == AccountStatus::Active);
-        if let Some(account) = &account {
-            self.admit(conn, account.id).await?;
-        }
-        Ok(account)
+        let Some(found) = self.0.directory.find_by_login(conn, &login).await? else {
+            return Ok(None);
+        };
+        match self.admit(conn, found.id).await {
+            // It was deleted while we waited for the row.
+            Err(Error::InvalidCredentials) => return Ok(None),
+            admitted => admitted?,
+        };
+        let account = self.0.directory.find(conn, found.id).await?;
+        let is_open = |account: &Account| {
+            account.status == AccountStatus::Active && account.email.canonical() == address
+        };
+        Ok(account.filter(is_open))
     }
 
     /// The row of a token that is good now.
@@ -185,23 +261,8 @@ impl Service {
         account.ok_or(Error::OneTimeTokenInvalid)
     }
 
-    /// Ends what a person had before a change that a thief may have made: sessions, access tokens, links.
-    pub(super) async fn end_everything_in(
-        &self,
-        conn: &mut Conn,
-        user: Id<User>,
-        reason: &'static str,
-    ) -> Result<(), Error> {
-        let now = self.now();
-        store::one_time::end(conn, user, None, now).await?;
-        let ended = store::sessions::revoke_of(conn, user, None, reason, now).await?;
-        self.tell_ended(conn, user, &ended, reason).await?;
-        store::subjects::raise_epoch(conn, user).await?;
-        let service = self.clone();
-        conn.on_commit(move || service.0.cache.clear_user(user));
-        Ok(())
-    }
-
+    /// The first proof ends what was there before, but the password: somebody else may have registered the address, and
+    /// have logged in, made keys, or asked to move the account away.
     async fn prove_in(
         &self,
         conn: &mut Conn,
@@ -210,6 +271,13 @@ impl Service {
     ) -> Result<(), Error> {
         let (directory, id) = (&self.0.directory, account.id);
         directory.set_email(conn, id, &account.email, true).await?;
+        if account.email_verified_at.is_none() {
+            let moves = Some(Purpose::EmailChange.as_str());
+            store::one_time::end(conn, id, moves, self.now()).await?;
+            self.end_sessions_in(conn, id, None, "verified").await?;
+            self.end_keys_in(conn, id, None, "verified").await?;
+            self.end_access_in(conn, id).await?;
+        }
         let entry = Entry::new("email.verified").about(id.uuid());
         Ok(self.audit_in(conn, entry.from(device)).await?)
     }
@@ -227,10 +295,24 @@ impl Service {
             Err(Error::EmailTaken) => return Err(Error::OneTimeTokenInvalid),
             moved => moved?,
         }
-        self.end_everything_in(conn, account.id, "email").await?;
+        let entry = Entry::new("email.changed").from(device);
+        self.moved_in(conn, account, None, entry).await
+    }
+
+    /// What another address ends; `account` has the old one, which is told.
+    async fn moved_in(
+        &self,
+        conn: &mut Conn,
+        account: &Account,
+        keep: Option<Id<Session>>,
+        entry: Entry,
+    ) -> Result<(), Error> {
+        self.end_sessions_in(conn, account.id, keep, "email")
+            .await?;
+        self.end_proofs_in(conn, account.id).await?;
         let letter = Letter::to(account, Template::EmailChanged);
         self.mail_in(conn, letter).await?;
-        let entry = Entry::new("email.changed").about(account.id.uuid());
-        Ok(self.audit_in(conn, entry.from(device)).await?)
+        let entry = entry.about(account.id.uuid());
+        Ok(self.audit_in(conn, entry).await?)
     }
 }

@@ -1,8 +1,9 @@
 use cgcg_core::{Conn, Grants, Id, Login, Principal, User};
 
 use super::Service;
+use super::login::no_account;
 use super::open::ADMIN;
-use super::rights::{doer, require};
+use super::rights::{doer, is_self, require};
 use crate::audit::Entry;
 use crate::schemas::{Device, Name, RoleInDb, RolesUpdate, SubjectRoles};
 use crate::scopes::{RolesRead, RolesWrite};
@@ -104,10 +105,11 @@ impl Service {
         mine: &Grants,
         id: Id<User>,
     ) -> Result<Target<User>, Error> {
+        let rights = self.admit(conn, id).await.map_err(no_account)?;
+        // Only now: whoever deletes the account has waited for the row, or we for them.
         self.find_user(conn, id).await?;
-        let rights = self.admit(conn, id).await?;
         // Nobody stands above themselves, however narrow their session is.
-        if by.user() != Some(id) && !mine.cover(&rights.grants()) {
+        if !is_self(by, id) && !mine.cover(&rights.grants()) {
             return Err(Error::TargetOutranksCaller);
         }
         Ok(Target { id, rights })

@@ -125,17 +125,22 @@ impl Service {
         Ok(())
     }
 
-    /// Ends all keys of a user or a service account, for `reason`: a word for the audit.
+    /// Ends all keys of a user or a service account, for `reason`: a word for the audit. `by` is nobody where a
+    /// mailed link does it.
     pub(super) async fn end_keys_in<T>(
         &self,
         conn: &mut Conn,
         owner: Id<T>,
-        by: &Principal,
+        by: Option<&Principal>,
         reason: &'static str,
     ) -> sqlx::Result<()> {
         let owner = owner.uuid();
         for id in store::api_keys::revoke_of(conn, owner, self.now()).await? {
-            let entry = Entry::new("api_key.revoked").by(by).about(owner);
+            let entry = Entry::new("api_key.revoked").about(owner);
+            let entry = match by {
+                Some(by) => entry.by(by),
+                None => entry,
+            };
             let entry = entry.detail("api_key", id.to_string());
             self.audit_in(conn, entry.detail("reason", reason)).await?;
         }

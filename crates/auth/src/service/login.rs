@@ -24,9 +24,10 @@ impl Service {
     /// (see [`Service::time_hashes`]).
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] for every wrong pair; [`Error::AccountDisabled`], [`Error::EmailNotVerified`],
-    /// [`Error::PasswordChangeRequired`] only after a right one; [`Error::Invalid`] for a password that is too long to be
-    /// anybody's; [`Error::Throttled`] after too many tries; [`Error::Overloaded`].
+    /// [`Error::InvalidCredentials`] for every wrong pair, and for a right one whose address has yet to be proved: else
+    /// whoever registers an address would learn whether it was free. Its owner gets a fresh link by mail.
+    /// [`Error::AccountDisabled`], [`Error::PasswordChangeRequired`] only after a right pair; [`Error::Invalid`] for a
+    /// password that is too long to be anybody's; [`Error::Throttled`] after too many tries; [`Error::Overloaded`].
     pub async fn login(&self, credentials: &Credentials, device: &Device) -> Result<Tokens, Error> {
         counted(self.padded(self.prove(credentials, None, device)).await)
     }
@@ -73,6 +74,13 @@ impl Service {
                 .await?;
             return Err(Error::InvalidCredentials);
         };
+        if self.verifies_email() && account.email_verified_at.is_none() {
+            // As for a wrong password, down to the counter.
+            self.note_failure(&target, "invalid_credentials", device)
+                .await?;
+            self.remind_to_verify(account.email);
+            return Err(Error::InvalidCredentials);
+        }
         if let Err((outcome, error)) = self.may_log_in(&account, &known).await {
             self.note_failure(&target, outcome, device).await?;
             return Err(error);
@@ -102,9 +110,6 @@ impl Service {
     ) -> Result<(), (&'static str, Error)> {
         if account.status != AccountStatus::Active {
             return Err(("account_disabled", Error::AccountDisabled));
-        }
-        if self.verifies_email() && account.email_verified_at.is_none() {
-            return Err(("email_not_verified", Error::EmailNotVerified));
         }
         if known.must_change {
             let required = self.change_required(account.id, &known.hash).await;
@@ -222,9 +227,11 @@ impl Service {
     }
 
     /// What the account may do, held until the transaction ends. An account that was made elsewhere gets its row and
-    /// the default roles now.
+    /// the default roles now; one that was deleted meanwhile does not come back.
     pub(super) async fn admit(&self, conn: &mut Conn, user: Id<User>) -> Result<Rights, Error> {
         if !store::subjects::lock(conn, user).await? {
+            let account = self.0.directory.find(conn, user).await?;
+            account.ok_or(Error::InvalidCredentials)?;
             self.add_subject(conn, user).await?;
         }
         store::subjects::rights(conn, user)
@@ -241,6 +248,14 @@ impl Service {
             store::roles::grant(conn, user, role, None, self.now()).await?;
         }
         Ok(())
+    }
+}
+
+/// An account that is not there, for whoever may know it.
+pub(super) fn no_account(error: Error) -> Error {
+    match error {
+        Error::InvalidCredentials => Error::UserNotFound,
+        error => error,
     }
 }
 
@@ -266,7 +281,6 @@ fn counted(outcome: Result<Tokens, Error>) -> Result<Tokens, Error> {
         Ok(_) => "success",
         Err(Error::InvalidCredentials) => "invalid_credentials",
         Err(Error::AccountDisabled) => "account_disabled",
-        Err(Error::EmailNotVerified) => "email_not_verified",
         Err(Error::PasswordChangeRequired { .. }) => "password_change_required",
         Err(Error::Overloaded) => "overloaded",
         Err(Error::Throttled { .. }) => "throttled",

@@ -1,11 +1,12 @@
 use cgcg_core::{
-    AccountChange, AccountObserver, AccountStatus, BoxFuture, Conn, DirectoryError, Id,
-    ObserverError, Principal, Proof, User,
+    AccountChange, AccountObserver, AccountStatus, BoxFuture, Conn, DirectoryError, Grants, Id,
+    ObserverError, Principal, User,
 };
 use tracing::error;
 
 use super::Service;
 use super::open::ADMIN;
+use super::rights::is_self;
 use crate::audit::Entry;
 use crate::mail::{Letter, Template};
 use crate::{Error, store};
@@ -14,7 +15,8 @@ use crate::{Error, store};
 const MANY: i64 = 1_000;
 
 impl AccountObserver for Service {
-    /// Ends what the change ends, or refuses: `target_outranks_caller`, `last_admin`.
+    /// Ends what the change ends, or refuses: `target_outranks_caller`, `last_admin`, `token_stale`, and
+    /// `use_email_change` for one's own address, which asks for the password ([`Service::change_email`]).
     fn before_change<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -23,24 +25,34 @@ impl AccountObserver for Service {
         change: AccountChange,
     ) -> BoxFuture<'a, Result<(), ObserverError>> {
         Box::pin(async move {
+            // Whoever gives or takes rights holds these rows too, in this order: what is read next stays true.
+            store::roles::lock(conn, ADMIN).await?;
+            store::subjects::lock(conn, id).await?;
             self.may_change(conn, by, id).await?;
             match change {
                 // An administrator opens an account that failed logins have closed.
                 AccountChange::Enabled => self.forgive_in(conn, id).await?,
+                // Whoever has the address has the account. No scope is enough for that, and no stolen token.
+                AccountChange::EmailChanged if by.user() == Some(id) => {
+                    return Err(ObserverError::Refused {
+                        code: "use_email_change",
+                    });
+                }
                 AccountChange::EmailChanged => {
-                    self.end_all(conn, id, by, "email").await?;
+                    self.end_all(conn, id, "email").await?;
                     store::one_time::end(conn, id, None, self.now()).await?;
                     self.tell_old_address(conn, id).await?;
                 }
                 AccountChange::Disabled => {
                     self.keep_an_admin(conn, id).await?;
-                    self.end_all(conn, id, by, "disabled").await?;
-                    self.end_keys_in(conn, id, by, "disabled").await?;
+                    self.end_all(conn, id, "disabled").await?;
+                    store::one_time::end(conn, id, None, self.now()).await?;
+                    self.end_keys_in(conn, id, Some(by), "disabled").await?;
                 }
                 AccountChange::Deleted => {
                     self.keep_an_admin(conn, id).await?;
-                    self.end_all(conn, id, by, "deleted").await?;
-                    self.end_keys_in(conn, id, by, "deleted").await?;
+                    self.end_all(conn, id, "deleted").await?;
+                    self.end_keys_in(conn, id, Some(by), "deleted").await?;
                     self.erase(conn, id).await?;
                 }
             }
@@ -58,13 +70,22 @@ impl AccountObserver for Service {
 
 impl Service {
     /// Everybody may change themselves. Others only whose rights one has oneself, else one scope would be all scopes.
-    pub(super) async fn may_change(
+    async fn may_change(
         &self,
         conn: &mut Conn,
         by: &Principal,
         id: Id<User>,
     ) -> Result<(), ObserverError> {
-        if outranks(conn, by, id).await? {
+        let mine = match self.current(conn, by).await {
+            Ok(mine) => mine,
+            Err(Error::Denied(_)) => {
+                return Err(ObserverError::Refused {
+                    code: "token_stale",
+                });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if outranks(conn, by, &mine, id).await? {
             return Err(ObserverError::Refused {
                 code: "target_outranks_caller",
             });
@@ -72,21 +93,18 @@ impl Service {
         Ok(())
     }
 
-    /// Refuses where `id` is the only administrator who can log in.
+    /// Refuses where `id` is the only administrator who can log in. Hold the row of the role: whoever removes another
+    /// administrator waits for it, and counts after us.
     pub(super) async fn keep_an_admin(
         &self,
         conn: &mut Conn,
         id: Id<User>,
     ) -> Result<(), ObserverError> {
-        if !store::roles::holders(conn, ADMIN, MANY)
-            .await?
-            .contains(&id)
-        {
+        let holders = store::roles::holders(conn, ADMIN, MANY).await?;
+        if !holders.contains(&id) {
             return Ok(());
         }
-        // Whoever removes another administrator waits here, and counts after us.
-        store::roles::lock(conn, ADMIN).await?;
-        for other in store::roles::holders(conn, ADMIN, MANY).await? {
+        for other in holders {
             if other != id && self.is_active(conn, other).await? {
                 return Ok(());
             }
@@ -104,29 +122,14 @@ impl Service {
         }
     }
 
-    /// Ends the sessions of an account; not the one through which its owner changes the e-mail.
     async fn end_all(
         &self,
         conn: &mut Conn,
         id: Id<User>,
-        by: &Principal,
         reason: &'static str,
     ) -> Result<(), ObserverError> {
-        // First the row that logins hold, so that none slips in between.
-        store::subjects::lock(conn, id).await?;
-        let keep = match by.proof {
-            Proof::Session(session) if by.user() == Some(id) && reason == "email" => Some(session),
-            _ => None,
-        };
-        let ended = store::sessions::revoke_of(conn, id, keep, reason, self.now()).await?;
-        match self.tell_ended(conn, id, &ended, reason).await {
-            Ok(()) => Ok(()),
-            Err(Error::Database(error)) => Err(error.into()),
-            Err(error) => {
-                error!(%error, "the end of sessions could not be published");
-                Err(ObserverError::Database(sqlx::Error::WorkerCrashed))
-            }
-        }
+        let ended = self.end_sessions_in(conn, id, None, reason).await;
+        ended.map(drop).map_err(failed)
     }
 
     async fn tell_old_address(&self, conn: &mut Conn, id: Id<User>) -> Result<(), ObserverError> {
@@ -160,13 +163,29 @@ impl Service {
     }
 }
 
-/// Whether the account may do what `by` may not. Nobody outranks themselves.
-pub(super) async fn outranks(conn: &mut Conn, by: &Principal, id: Id<User>) -> sqlx::Result<bool> {
-    if by.user() == Some(id) {
+/// Whether the account may do what is not among `mine`, the rights of `by`. Nobody outranks themselves.
+pub(super) async fn outranks(
+    conn: &mut Conn,
+    by: &Principal,
+    mine: &Grants,
+    id: Id<User>,
+) -> sqlx::Result<bool> {
+    if is_self(by, id) {
         return Ok(false);
     }
     let rights = store::subjects::rights(conn, id).await?;
-    Ok(rights.is_some_and(|rights| !by.grants.cover(&rights.grants())))
+    Ok(rights.is_some_and(|rights| !mine.cover(&rights.grants())))
+}
+
+/// The seam has no other word for it. The caller rolls back in either case.
+fn failed(error: Error) -> ObserverError {
+    match error {
+        Error::Database(error) => error.into(),
+        error => {
+            error!(%error, "a change of an account could not be followed");
+            ObserverError::Database(sqlx::Error::WorkerCrashed)
+        }
+    }
 }
 
 /// As the audit has it.

@@ -1,5 +1,4 @@
 use cgcg_core::{Account, Conn, Id, Principal, Secret, Session, User};
-use serde_json::Map;
 
 use super::Service;
 use super::session::{Started, person};
@@ -38,9 +37,8 @@ impl Service {
             return Err(Error::WrongPassword);
         }
         if !change.keep_other_sessions {
-            let (keep, now) = (Some(session), self.now());
-            let ended = store::sessions::revoke_of(&mut conn, user, keep, "password", now).await?;
-            self.tell_ended(&mut conn, user, &ended, "password").await?;
+            self.end_sessions_in(&mut conn, user, Some(session), "password")
+                .await?;
         }
         self.password_changed_in(&mut conn, &account).await?;
         let entry = Entry::new(ACT).by(by).about(user.uuid()).from(device);
@@ -66,12 +64,7 @@ impl Service {
         let given = ("password", &proof.password);
         let known = self.prove_again(by, user, given, ACT, device).await?;
         let mut conn = self.0.db.begin().await?;
-        self.admit(&mut conn, user).await?;
-        // Hashing took a while: what it proved must still hold.
-        let now = store::passwords::known(&mut conn, user).await?;
-        if now.is_none_or(|now| now.hash != known.hash) {
-            return Err(Error::WrongPassword);
-        }
+        self.still_proved(&mut conn, user, &known).await?;
         let entry = Entry::new(ACT).by(by).about(user.uuid()).from(device);
         self.audit_in(&mut conn, entry).await?;
         let started = self.proved_in(&mut conn, user, session).await?;
@@ -99,20 +92,11 @@ impl Service {
         account: &Account,
     ) -> Result<(), Error> {
         let user = account.id;
-        store::one_time::end(conn, user, None, self.now()).await?;
-        store::subjects::raise_epoch(conn, user).await?;
-        let letter = Letter {
-            template: Template::PasswordChanged,
-            to: account.email.clone(),
-            link: None,
-            data: Map::new(),
-        };
+        self.end_proofs_in(conn, user).await?;
+        let letter = Letter::to(account, Template::PasswordChanged);
         self.mail_in(conn, letter).await?;
         let told = vec![message::password_changed(user)];
-        self.0.publisher.publish_in(conn, told).await?;
-        let service = self.clone();
-        conn.on_commit(move || service.0.cache.clear_user(user));
-        Ok(())
+        Ok(self.0.publisher.publish_in(conn, told).await?)
     }
 
     fn may_set(
@@ -164,6 +148,20 @@ impl Service {
             .await?;
         conn.commit().await?;
         Err(Error::WrongPassword)
+    }
+
+    /// Hashing took a while: what it proved must still hold, and does so until the transaction ends.
+    pub(super) async fn still_proved(
+        &self,
+        conn: &mut Conn,
+        user: Id<User>,
+        proved: &Known,
+    ) -> Result<(), Error> {
+        self.admit(conn, user).await?;
+        match store::passwords::known(conn, user).await? {
+            Some(now) if now.hash == proved.hash => Ok(()),
+            _ => Err(Error::WrongPassword),
+        }
     }
 
     /// Notes the new proof in the session, and what it may do from here on.

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use cgcg_core::{AccountStatus, Conn, Email, Secret, Timestamp};
+use cgcg_core::{AccountStatus, Conn, Secret, Timestamp};
 use metrics::counter;
-use serde_json::Map;
 use tracing::{info, warn};
 
 use super::Service;
@@ -118,8 +117,8 @@ impl Service {
         let entry = entry.session(row.id).refused("invalid_grant");
         self.audit_in(conn, entry.from(device)).await?;
         if let Some(account) = self.0.directory.find(conn, row.user_id).await? {
-            self.mail_in(conn, reuse_notice(account.email, device, self.now()))
-                .await?;
+            let letter = Letter::to(&account, Template::ReuseDetected);
+            self.mail_in(conn, letter).await?;
         }
         let message = message::refresh_reused(row.user_id, row.id);
         self.0.publisher.publish_in(conn, vec![message]).await?;
@@ -153,19 +152,5 @@ impl Service {
         let after = now.since(rotated_at);
         let before = rotated_at.since(now);
         after <= self.0.settings.sessions.grace.get() && before <= BACKWARDS
-    }
-}
-
-fn reuse_notice(to: Email, device: &Device, at: Timestamp) -> Letter {
-    let mut data = Map::new();
-    data.insert("at".to_owned(), at.to_string().into());
-    if let Some(ip) = device.ip {
-        data.insert("ip".to_owned(), ip.to_string().into());
-    }
-    Letter {
-        template: Template::ReuseDetected,
-        to,
-        link: None,
-        data,
     }
 }

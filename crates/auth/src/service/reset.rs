@@ -1,14 +1,17 @@
 //! A new password for whoever reads the mail of an account.
 
-use cgcg_core::{AccountStatus, Email, Grants, Id, Login, ObserverError, Principal, Secret, User};
+use cgcg_core::{AccountStatus, Email, Grants, Id, Login, Principal, Secret, User};
 
 use super::Service;
+use super::login::no_account;
+use super::rights::require;
 use crate::audit::Entry;
 use crate::mail::{Letter, Template};
 use crate::one_time::{OneTimeToken, Purpose};
 use crate::password::Owner;
 use crate::schemas::{Device, PasswordReset};
-use crate::{Error, message, store};
+use crate::scopes::Users;
+use crate::{Error, store};
 
 impl Service {
     /// Mails a link to set a new password, to the address that the account has; nothing where there is none. The answer
@@ -71,48 +74,41 @@ impl Service {
         }
         store::passwords::set(&mut conn, user, &hash, now).await?;
         self.forgive_in(&mut conn, user).await?;
-        self.end_everything_in(&mut conn, user, "reset").await?;
+        self.end_sessions_in(&mut conn, user, None, "reset").await?;
         if was_mailed && account.email_verified_at.is_none() {
             let directory = &self.0.directory;
             directory
                 .set_email(&mut conn, user, &account.email, true)
                 .await?;
-            store::subjects::revoke_keys(&mut conn, user, now).await?;
+            self.end_keys_in(&mut conn, user, None, "reset").await?;
         }
-        let letter = Letter::to(&account, Template::PasswordChanged);
-        self.mail_in(&mut conn, letter).await?;
+        self.password_changed_in(&mut conn, &account).await?;
         let entry = Entry::new("password.reset").about(user.uuid());
         self.audit_in(&mut conn, entry.from(device)).await?;
-        self.0
-            .publisher
-            .publish_in(&mut conn, vec![message::password_changed(user)])
-            .await?;
         Ok(conn.commit().await?)
     }
 
     /// Mails the owner of an account a link to set a password. Whoever asks never sees it.
     ///
     /// # Errors
-    /// [`Error::UserNotFound`], [`Error::AccountDisabled`]; [`Error::TargetOutranksCaller`] for an account that may do
-    /// more than `by`.
+    /// [`Error::Denied`] without `auth:users`; [`Error::UserNotFound`], [`Error::AccountDisabled`];
+    /// [`Error::TargetOutranksCaller`] for an account that may do more than `by`.
     pub async fn send_password_link(
         &self,
         by: &Principal,
         id: Id<User>,
         device: &Device,
     ) -> Result<(), Error> {
+        // Before anything waits: a stranger must not hold others up.
+        require::<Users>(&by.grants)?;
         let mut conn = self.0.db.begin().await?;
+        // An account that was made elsewhere has no row yet.
+        self.admit(&mut conn, id).await.map_err(no_account)?;
+        self.may_administrate(&mut conn, by, id).await?;
         let account = self.0.directory.find(&mut conn, id).await?;
         let account = account.ok_or(Error::UserNotFound)?;
         if account.status != AccountStatus::Active {
             return Err(Error::AccountDisabled);
-        }
-        // An account that was made elsewhere has no row yet.
-        self.admit(&mut conn, id).await?;
-        match self.may_change(&mut conn, by, id).await {
-            Ok(()) => {}
-            Err(ObserverError::Refused { .. }) => return Err(Error::TargetOutranksCaller),
-            Err(ObserverError::Database(error)) => return Err(error.into()),
         }
         let (purpose, target) = (Purpose::SetPassword, account.email.as_str());
         let issued = self
@@ -142,7 +138,9 @@ impl Service {
         if account.status != AccountStatus::Active {
             return Err(Error::AccountDisabled);
         }
-        self.admit(&mut conn, account.id).await?;
+        self.admit(&mut conn, account.id)
+            .await
+            .map_err(no_account)?;
         let purpose = Purpose::Reset;
         let issued = self
             .issue_in(&mut conn, purpose, Some(account.id), None, purpose.life())

@@ -1,6 +1,6 @@
 //! What somebody may do at the moment in which they use it to change what others may do.
 
-use cgcg_core::{Conn, Denied, Grants, Invalid, Principal, Proof, ScopeSpec};
+use cgcg_core::{Conn, Denied, Grants, Id, Invalid, Principal, Proof, ScopeSpec, User};
 use uuid::Uuid;
 
 use super::Service;
@@ -92,6 +92,11 @@ pub(super) fn require<S: ScopeSpec>(grants: &Grants) -> Result<(), Error> {
         None => Ok(()),
         Some(scope) => Err(Denied::MissingScope(scope).into()),
     }
+}
+
+/// Whether it is the person themselves who acts. A key of theirs is not: it may do what it was made for, and no more.
+pub(super) fn is_self(by: &Principal, id: Id<User>) -> bool {
+    by.user() == Some(id) && matches!(by.proof, Proof::Session(_))
 }
 
 /// As it is stored of a deed; `None` for the command line.

@@ -119,7 +119,8 @@ impl Service {
         self.audit_service(&mut conn, action, by, id, device)
             .await?;
         if action == "service.disabled" {
-            self.end_keys_in(&mut conn, id, by, "disabled").await?;
+            self.end_keys_in(&mut conn, id, Some(by), "disabled")
+                .await?;
         }
         finish(conn, id).await
     }
@@ -136,7 +137,7 @@ impl Service {
     ) -> Result<(), Error> {
         let (mut conn, mine) = self.begin_change::<Services>(by).await?;
         reachable(&mut conn, &mine, id).await?;
-        self.end_keys_in(&mut conn, id, by, "deleted").await?;
+        self.end_keys_in(&mut conn, id, Some(by), "deleted").await?;
         store::api_keys::delete_of(&mut conn, id.uuid()).await?;
         store::roles::delete_grants(&mut conn, id).await?;
         store::subjects::delete(&mut conn, id).await?;

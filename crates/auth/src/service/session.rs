@@ -94,14 +94,11 @@ impl Service {
     ) -> Result<(), Error> {
         let (user, _) = person(by)?;
         let mut conn = self.0.db.begin().await?;
-        // First the row that logins hold, so that none slips in between.
-        store::subjects::lock(&mut conn, user).await?;
-        let ended = store::sessions::revoke_of(&mut conn, user, keep, "logout", self.now()).await?;
-        self.tell_ended(&mut conn, user, &ended, "logout").await?;
+        let ended = self
+            .end_sessions_in(&mut conn, user, keep, "logout")
+            .await?;
         let entry = Entry::new("session.revoked").by(by).about(user.uuid());
-        let entry = entry
-            .detail("reason", "logout")
-            .detail("sessions", ended.len());
+        let entry = entry.detail("reason", "logout").detail("sessions", ended);
         self.audit_in(&mut conn, entry.from(device)).await?;
         Ok(conn.commit().await?)
     }
@@ -266,7 +263,7 @@ fn words(grants: &Grants) -> String {
     grants.iter().collect::<Vec<_>>().join(" ")
 }
 
-/// Sessions are managed by a person who shows one.
+/// Sessions, passwords and keys are managed by a person who shows a session. No key makes, shows or ends keys.
 pub(super) fn person(by: &Principal) -> Result<(Id<User>, Id<Session>), Error> {
     match (by.user(), by.proof) {
         (Some(user), Proof::Session(session)) => Ok((user, session)),

@@ -1,6 +1,7 @@
 use cgcg_core::{Conn, Cursor, Id, Page, PageRequest, Principal, Proof, Session, User};
 
 use super::Service;
+use super::observer::outranks;
 use super::rights::require;
 use super::session::person;
 use crate::audit::Entry;
@@ -104,33 +105,35 @@ impl Service {
         user: Id<User>,
         device: &Device,
     ) -> Result<(), Error> {
+        // Before anything waits: a stranger must not hold others up.
+        require::<Users>(&by.grants)?;
         let mut conn = self.0.db.begin().await?;
-        self.may_administrate(&mut conn, by, user).await?;
-        // First the row that logins hold, so that none slips in between.
+        // First the row that logins and grants hold, so that none slips in between.
         store::subjects::lock(&mut conn, user).await?;
-        let now = self.now();
-        let ended = store::sessions::revoke_of(&mut conn, user, None, "administrator", now).await?;
-        self.tell_ended(&mut conn, user, &ended, "administrator")
+        self.may_administrate(&mut conn, by, user).await?;
+        let ended = self
+            .end_sessions_in(&mut conn, user, None, "administrator")
             .await?;
         let entry = Entry::new("session.revoked").by(by).about(user.uuid());
         let entry = entry
             .detail("reason", "administrator")
-            .detail("sessions", ended.len());
+            .detail("sessions", ended);
         self.audit_in(&mut conn, entry.from(device)).await?;
         Ok(conn.commit().await?)
     }
 
-    /// Whether `by` may see and end what belongs to `user`.
-    async fn may_administrate(
+    /// Whether `by` may see and end what belongs to `user`, by the rows of this transaction.
+    pub(super) async fn may_administrate(
         &self,
         conn: &mut Conn,
         by: &Principal,
         user: Id<User>,
     ) -> Result<(), Error> {
-        require::<Users>(&by.grants)?;
+        let mine = self.current(conn, by).await?;
+        require::<Users>(&mine)?;
         let account = self.0.directory.find(conn, user).await?;
         account.ok_or(Error::UserNotFound)?;
-        match super::observer::outranks(conn, by, user).await? {
+        match outranks(conn, by, &mine, user).await? {
             true => Err(Error::TargetOutranksCaller),
             false => Ok(()),
         }

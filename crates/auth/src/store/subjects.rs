@@ -1,4 +1,4 @@
-use cgcg_core::{Conn, Grants, Id, Timestamp, User, on};
+use cgcg_core::{Conn, Grants, Id, User, on};
 
 /// Role names and scopes of `auth_subjects j`, each as one text: neither has blanks, and null is none.
 macro_rules! rights_columns {
@@ -95,19 +95,6 @@ pub(crate) async fn delete<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<(
     let sql = "delete from auth_subjects where id = $1";
     on!(conn, |c| {
         sqlx::query(sql).bind(subject).execute(c).await?;
-    });
-    Ok(())
-}
-
-/// Ends every API key of the account.
-pub(crate) async fn revoke_keys(
-    conn: &mut Conn,
-    user: Id<User>,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let sql = "update auth_api_keys set revoked_at = $2 where owner_id = $1 and revoked_at is null";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(user).bind(now).execute(c).await?;
     });
     Ok(())
 }

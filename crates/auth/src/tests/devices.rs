@@ -117,9 +117,7 @@ both! {
         let ada = bed.register("ada@example.org").await;
         let tokens = bed.log_in("ada@example.org").await;
         bed.who(&tokens).await.unwrap();
-        let mut clerk = (*by_root).clone();
-        clerk.subject = cgcg_core::Subject::User(Id::new(Timestamp::from_micros(1)));
-        clerk.grants = ["auth:users", "tasks:read"].into_iter().collect::<Grants>();
+        let (_, clerk) = bed.clerk("clerk", &["auth:users"]).await;
         let page = bed.auth.sessions_of(&clerk, ada.id, first()).await.unwrap();
         assert_eq!((page.items.len(), page.items[0].current), (1, false));
         assert!(matches!(bed.auth.sessions_of(&clerk, root.id, first()).await, Err(Error::TargetOutranksCaller)));
@@ -129,9 +127,33 @@ both! {
         assert!(matches!(bed.auth.sessions_of(&by_root, nobody, first()).await, Err(Error::UserNotFound)));
         bed.auth.end_sessions_of(&clerk, ada.id, &Device::default()).await.unwrap();
         assert_eq!(bed.who(&tokens).await.unwrap_err(), Denied::Invalid);
+        let mut clerk = (*clerk).clone();
         clerk.grants = ["tasks:read"].into_iter().collect::<Grants>();
         let refused = bed.auth.end_sessions_of(&clerk, ada.id, &Device::default()).await;
         assert!(matches!(refused, Err(Error::Denied(Denied::MissingScope("auth:users")))));
+    }
+
+    async fn an_administrator_who_was_demoted_elsewhere_acts_over_nobody_here(db: Db) {
+        let bed = Bed::new(db).await;
+        let other = bed.second().await;
+        let root = bed.admin("root@example.org").await;
+        let ada = bed.admin("ada@example.org").await;
+        let by_ada = other.who(&bed.log_in("ada@example.org").await).await.unwrap();
+        bed.give(ada.id, &["user"]).await;
+        // What the other node knows of her is younger than `sessions.check`.
+        assert!(by_ada.grants.allow("auth:users"));
+        let bob = bed.register("bob@example.org").await;
+        let refused = other.auth.end_sessions_of(&by_ada, bob.id, &Device::default()).await;
+        assert!(matches!(refused, Err(Error::Denied(Denied::MissingScope("auth:users")))), "{refused:?}");
+        let refused = other.auth.sessions_of(&by_ada, bob.id, first()).await.map(drop);
+        assert!(matches!(refused, Err(Error::Denied(Denied::MissingScope("auth:users")))), "{refused:?}");
+        let refused = other.auth.send_password_link(&by_ada, bob.id, &Device::default()).await;
+        assert!(matches!(refused, Err(Error::Denied(Denied::MissingScope("auth:users")))), "{refused:?}");
+        let refused = other.users.disable(&by_ada, root.id).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("target_outranks_caller"), "{refused:?}");
+        bed.auth.end_sessions_of(&Principal::operator(), ada.id, &Device::default()).await.unwrap();
+        let refused = other.users.disable(&by_ada, bob.id).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("token_stale"), "{refused:?}");
     }
 
     async fn a_machine_has_no_sessions_to_see(db: Db) {

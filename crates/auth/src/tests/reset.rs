@@ -1,11 +1,14 @@
-use cgcg_core::{Conn, Db, Denied, Grants, Id, Principal, Secret, User, on};
+use cgcg_core::{Conn, Db, Denied, Id, Principal, Secret, User, on};
 use cgcg_testkit::both;
 use tokio::task::JoinSet;
 
 use super::mailbox::token;
+use super::rights::roles;
 use super::setup::set_up;
 use super::{Bed, PASSWORD, secret};
-use crate::{Credentials, Device, EmailVerification, Error, PasswordReset, Registration, Settings};
+use crate::{
+    Credentials, Device, EmailVerification, Error, PasswordReset, Registration, Settings, store,
+};
 
 const NEW: &str = "staple of correct horses";
 
@@ -145,6 +148,40 @@ both! {
         assert!(bed.is_refused(&token).await);
     }
 
+    async fn m2_links_do_not_outlive_a_disable(db: Db) {
+        let bed = bed(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let token = bed.forgotten("ada@example.org").await;
+        bed.users.disable(&Principal::operator(), ada.id).await.unwrap();
+        bed.users.enable(&Principal::operator(), ada.id).await.unwrap();
+        assert!(bed.is_refused(&token).await);
+    }
+
+    async fn u1_a_deleted_account_does_not_come_back_with_a_link_that_was_under_way(db: Db) {
+        let bed = bed(db).await;
+        let ada = bed.register("ada@example.org").await;
+        let mut change = bed.db.begin().await.unwrap();
+        store::subjects::delete(&mut change, ada.id).await.unwrap();
+        store::roles::delete_grants(&mut change, ada.id).await.unwrap();
+        on!(&mut change, |c| sqlx::query("delete from users where id = $1").bind(ada.id).execute(c).await.map(drop)).unwrap();
+        let (auth, id) = (bed.auth.clone(), ada.id);
+        let asked = tokio::spawn(async move {
+            let forgot = auth.forgot("ada@example.org".parse().unwrap(), &here()).await;
+            let link = auth.send_password_link(&Principal::operator(), id, &here()).await;
+            let given = auth.set_user_roles(&Principal::operator(), id, &roles(&["user"]), &here()).await;
+            (forgot, link, given.map(drop))
+        });
+        bed.a_while().await;
+        change.commit().await.unwrap();
+        let (forgot, link, given) = asked.await.unwrap();
+        forgot.unwrap();
+        assert!(matches!(link, Err(Error::UserNotFound)), "{link:?}");
+        assert!(matches!(given, Err(Error::UserNotFound)), "{given:?}");
+        assert_eq!(bed.mailed().await, []);
+        let rights = store::subjects::rights(&mut bed.db.read().await.unwrap(), ada.id).await.unwrap();
+        assert!(rights.is_none());
+    }
+
     async fn m3_a_reset_logs_nobody_in_ends_sessions_and_tells_the_owner(db: Db) {
         let bed = bed(db).await;
         let ada = bed.register("ada@example.org").await;
@@ -223,8 +260,7 @@ both! {
         let root = bed.admin("root@example.org").await;
         let new = serde_json::from_str(r#"{"email": "new@example.org"}"#).unwrap();
         let made = bed.users.create(&Principal::operator(), new).await.unwrap();
-        let mut clerk = (*bed.who(&bed.person("ada@example.org").await).await.unwrap()).clone();
-        clerk.grants = ["auth:users", "tasks:read"].into_iter().collect::<Grants>();
+        let (_, clerk) = bed.clerk("clerk", &["auth:users"]).await;
         let above = bed.auth.send_password_link(&clerk, root.id, &here()).await;
         assert!(matches!(above, Err(Error::TargetOutranksCaller)));
         let unknown = bed.auth.send_password_link(&clerk, Id::new(cgcg_core::Clock::now(&bed.clock)), &here()).await;

@@ -121,7 +121,7 @@ pub(super) async fn get_user(
     Ok(answer(user.version, user))
 }
 
-/// Change an account.
+/// Change an account. Your own e-mail asks for your password: see `/api/v1/auth/email/change`.
 #[utoipa::path(
     patch,
     path = "/api/v1/users/{id}",
@@ -133,7 +133,7 @@ pub(super) async fn get_user(
     request_body = UserUpdate,
     responses(
         (status = 200, body = User, headers(("etag" = String, description = "The new version."))),
-        (status = 403, description = "`target_outranks_caller`"),
+        (status = 403, description = "`target_outranks_caller`, `use_email_change`"),
         (status = 404, description = "`user_not_found`"),
         (status = 409, description = "`email_taken`, `username_taken`"),
         (status = 412, description = "`version_mismatch`"),

@@ -76,10 +76,10 @@ both! {
 
     async fn l6_a_right_password_learns_what_is_wrong_on_both_doors(db: Db) {
         let bed = crowd(db).await;
-        for (name, code) in [("disabled", "account_disabled"), ("unverified", "email_not_verified")] {
+        for (name, status, code) in [("disabled", 403, "account_disabled"), ("unverified", 401, "invalid_credentials")] {
             let login = format!("{name}@example.org");
             let answer = post(&bed, "/login", json!({"login": login, "password": PASSWORD})).await;
-            assert_eq!(answer.failure(), (403, code.to_owned()));
+            assert_eq!(answer.failure(), (status, code.to_owned()));
             let answer = form(&bed, &GOOD.replace("ada%40example.org", &login)).await;
             assert_eq!((answer.failure(), &answer.json()["error"]), ((400, code.to_owned()), &json!("invalid_grant")));
         }
