@@ -11,6 +11,8 @@ mod crash;
 #[cfg(feature = "auth")]
 mod first_start;
 #[cfg(feature = "auth")]
+mod import;
+#[cfg(feature = "auth")]
 mod keys;
 #[cfg(feature = "auth")]
 mod mail;

@@ -99,6 +99,10 @@ impl Lines {
 }
 
 fn from_json(number: u64, bytes: &[u8]) -> Line {
+    // serde takes a list of values in the order of the fields as well.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Line::Broken(number, "expected a JSON object".to_owned());
+    }
     match serde_json::from_slice(bytes) {
         Ok(user) => Line::User(number, user),
         Err(error) if error.is_data() => {
