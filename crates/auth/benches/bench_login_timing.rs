@@ -1,4 +1,5 @@
-//! Whether the time of a refused login tells what is known of the name: 300 logins of each class, one of each in turn.
+//! Whether the time of a refused login tells what is known of the name: 300 logins of each class, one of each in turn, or
+//! as many as an argument says.
 //!
 //! A line of JSON per class: its median, how far that is from the median of names that nobody has, and Welch's t against
 //! them. Alike is |t| < 4.5 and a median within 5 %. `cargo bench -p cgcg-auth --bench bench_login_timing`.
@@ -34,15 +35,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let clock = Arc::new(SystemClock::default());
     // What is measured first is how the five differ without the padding; then with it.
     let auth = accounts(db, clock.clone()).await?;
-    measure("unpadded", &auth, &clock).await;
+    let rounds = std::env::args().find_map(|argument| argument.parse().ok());
+    let rounds = rounds.unwrap_or(ROUNDS).max(2);
+    measure("unpadded", &auth, &clock, rounds).await;
     auth.time_hashes().await?;
-    measure("padded", &auth, &clock).await;
+    measure("padded", &auth, &clock, rounds).await;
     Ok(())
 }
 
-async fn measure(what: &str, auth: &Service, clock: &SystemClock) {
+async fn measure(what: &str, auth: &Service, clock: &SystemClock, rounds: usize) {
     let mut times: [Vec<f64>; CLASSES.len()] = Default::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (class, times) in CLASSES.iter().zip(&mut times) {
             let credentials = Credentials {
                 login: format!("{class}@example.org"),
@@ -58,7 +61,7 @@ async fn measure(what: &str, auth: &Service, clock: &SystemClock) {
     for (class, times) in CLASSES.iter().zip(&times) {
         let sample = Sample::of(times);
         let figure = json!({
-            "bench": "login_timing", "what": what, "class": class, "rounds": ROUNDS,
+            "bench": "login_timing", "what": what, "class": class, "rounds": rounds,
             "median_ms": sample.median, "median_ratio": sample.median / absent.median, "welch_t": sample.welch_t(&absent),
         });
         println!("{figure}");
