@@ -74,6 +74,9 @@ impl Service {
                 .await?;
             return Err(Error::InvalidCredentials);
         };
+        // Before anything that takes longer than a wrong one.
+        self.still_open(&mut self.0.db.read().await?, &target)
+            .await?;
         if self.verifies_email() && account.email_verified_at.is_none() {
             // As for a wrong password, down to the counter.
             self.note_failure(&target, "invalid_credentials", device)

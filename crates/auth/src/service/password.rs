@@ -7,6 +7,7 @@ use crate::mail::{Letter, Template};
 use crate::password::{Lane, Normal, Owner, Policy};
 use crate::schemas::{AccessToken, Device, PasswordChange, Reauthentication};
 use crate::store::passwords::Known;
+use crate::throttle::Bucket;
 use crate::{Error, message, store};
 
 impl Service {
@@ -115,7 +116,8 @@ impl Service {
         account.ok_or(Error::InvalidGrant)
     }
 
-    /// The password of somebody who is logged in, and knows it. A wrong one leaves a line in the audit.
+    /// The password of somebody who is logged in, and knows it. A wrong one leaves a line in the audit. Each try counts as
+    /// a login of its address.
     pub(super) async fn prove_again(
         &self,
         by: &Principal,
@@ -124,6 +126,7 @@ impl Service {
         act: &'static str,
         device: &Device,
     ) -> Result<Known, Error> {
+        self.admit_call(Bucket::Login, device)?;
         Policy::admit(given).map_err(|invalid| Error::invalid(field, invalid))?;
         let mut conn = self.0.db.read().await?;
         let account = self.0.directory.find(&mut conn, user).await?;
@@ -138,6 +141,9 @@ impl Service {
         let stored = known.as_ref().map(Known::stored);
         let verdict = self.0.pool.verify(given, stored).await?;
         if let Some(known) = known.filter(|_| verdict.matches) {
+            let mut conn = self.0.db.begin().await?;
+            self.hold_open(&mut conn, &target).await?;
+            conn.commit().await?;
             return Ok(known);
         }
         self.note_failure(&target, "invalid_credentials", device)

@@ -1,14 +1,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cgcg_core::{Account, Conn, Email, FeatureKey, Id, Login, User};
+use cgcg_core::{Account, Conn, Email, FeatureKey, Id, Login, Timestamp, User};
 use metrics::counter;
 
 use super::Service;
 use crate::audit::Entry;
 use crate::schemas::{Device, SessionInDb};
 use crate::store::throttle::{CounterInDb, Kind};
-use crate::throttle::{Bucket, Key, LOCKED, Now, network, pause};
+use crate::throttle::{Bucket, Key, Now, network, pause};
 use crate::{Error, store};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -19,12 +19,12 @@ const RENEW: Duration = DAY;
 /// Who a login is for, and what counts the failures at it. Unknown names have all of it too.
 pub(super) struct Target {
     user: Option<Id<User>>,
-    /// A MAC of the name, for the audit: people type passwords into that field.
+    /// A MAC of the name, which counts and goes to the audit: people type passwords into that field. Two names of one
+    /// account have two, else the counter would tell that they are one.
     name: Key,
-    account: Key,
     /// The account from this very address.
     pair: Option<Key>,
-    /// The counter of the account, where there is one.
+    /// The counter of the name, where there is one.
     failed: Option<CounterInDb>,
     /// The counter of the pair: there once it was logged in from here.
     known: Option<CounterInDb>,
@@ -35,7 +35,7 @@ impl Target {
     fn counted(&self) -> (Kind, &Key, Option<&CounterInDb>) {
         match (&self.pair, &self.known) {
             (Some(pair), Some(known)) => (Kind::Known, pair, Some(known)),
-            _ => (Kind::Account, &self.account, self.failed.as_ref()),
+            _ => (Kind::Account, &self.name, self.failed.as_ref()),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Service {
         taken.map_err(|wait| throttled(bucket.as_str(), wait))
     }
 
-    /// What is known of the failures at an account, or at a name that is nobody's. One read, whoever it is.
+    /// What is known of the failures at a name, somebody's or nobody's. One read, whoever it is.
     ///
     /// # Errors
     /// [`Error::Throttled`] while nobody may try.
@@ -67,14 +67,11 @@ impl Service {
         let key = &self.0.keys.throttle.current;
         let user = account.map(|account| account.id);
         let name = name_key(key, login);
-        let account = user.map_or(name, |user| account_key(key, user));
-        let pair = device
-            .ip
-            .map(|ip| key.mac(&[b"pair", &octets(ip), &account]));
+        let owner = user.map_or(name, |user| account_key(key, user));
+        let pair = device.ip.map(|ip| key.mac(&[b"pair", &octets(ip), &owner]));
         let mut target = Target {
             user,
             name,
-            account,
             pair,
             failed: None,
             known: None,
@@ -82,9 +79,9 @@ impl Service {
         if !self.0.settings.throttle.accounts {
             return Ok(target);
         }
-        let keys = [&account, pair.as_ref().unwrap_or(&account)];
+        let keys = [&name, pair.as_ref().unwrap_or(&name)];
         for row in store::throttle::find(conn, keys, Now::new(self.now())).await? {
-            match row.key == account {
+            match row.key == name {
                 true => target.failed = Some(row),
                 false => target.known = Some(row),
             }
@@ -94,24 +91,47 @@ impl Service {
     }
 
     fn may_try(&self, target: &Target) -> Result<(), Error> {
-        let (kind, _, Some(row)) = target.counted() else {
-            return Ok(());
-        };
-        let bucket = if kind == Kind::Known {
-            "pair"
-        } else {
-            "account"
-        };
-        if row.failures >= LOCKED {
-            return Err(throttled(bucket, self.0.settings.throttle.longest.get()));
-        }
-        match row.blocked_until.since(self.now()) {
-            Duration::ZERO => Ok(()),
-            wait => Err(throttled(bucket, wait)),
+        let (kind, _, row) = target.counted();
+        self.wait_until(kind, row.map(|row| row.blocked_until))
+    }
+
+    fn wait_until(&self, kind: Kind, until: Option<Timestamp>) -> Result<(), Error> {
+        match until.map(|until| until.since(self.now())) {
+            None | Some(Duration::ZERO) => Ok(()),
+            Some(wait) => Err(throttled(bucket(kind), wait)),
         }
     }
 
+    /// Whether the counter is open still, after a hash that was right. Who guesses many at once passes
+    /// [`Service::target`] with all of them; a right one must not tell itself from the wrong ones.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`].
+    pub(super) async fn still_open(&self, conn: &mut Conn, target: &Target) -> Result<(), Error> {
+        if !self.0.settings.throttle.accounts {
+            return Ok(());
+        }
+        let (kind, key, _) = target.counted();
+        self.wait_until(kind, store::throttle::blocked_until(conn, key).await?)
+    }
+
+    /// As [`Service::still_open`]; no failure is counted before the transaction ends.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`].
+    pub(super) async fn hold_open(&self, conn: &mut Conn, target: &Target) -> Result<(), Error> {
+        if !self.0.settings.throttle.accounts {
+            return Ok(());
+        }
+        let (kind, key, _) = target.counted();
+        self.wait_until(kind, store::throttle::hold(conn, key).await?)
+    }
+
     /// Counts and audits a wrong password, in a transaction of its own; `outcome` is the code of the error.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] where others have failed meanwhile and nobody may try: it counts no more than a try that came
+    /// after them.
     pub(super) async fn note_failure(
         &self,
         target: &Target,
@@ -123,6 +143,11 @@ impl Service {
         let now = Now::new(self.now());
         if self.0.settings.throttle.accounts && outcome == "invalid_credentials" {
             let failures = store::throttle::fail(&mut conn, key, kind, target.user, now).await?;
+            let Some(failures) = failures else {
+                let until = store::throttle::blocked_until(&mut conn, key).await?;
+                let wait = until.map_or(Duration::ZERO, |until| until.since(now.at));
+                return Err(throttled(bucket(kind), wait));
+            };
             let wait = pause(failures, &self.0.settings.throttle);
             if wait > Duration::ZERO {
                 store::throttle::block(&mut conn, key, now.at + wait).await?;
@@ -139,6 +164,9 @@ impl Service {
     }
 
     /// In the transaction of a login: it is audited, the failures are forgotten, and the address is known from now on.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], as [`Service::hold_open`].
     pub(super) async fn note_success(
         &self,
         conn: &mut Conn,
@@ -146,6 +174,7 @@ impl Service {
         session: &SessionInDb,
         device: &Device,
     ) -> Result<(), Error> {
+        self.hold_open(conn, target).await?;
         let user = session.user_id;
         let entry = Entry::new("login.success").by_user(user);
         let entry = entry.about(user.uuid()).session(session.id);
@@ -155,7 +184,7 @@ impl Service {
         }
         // The failures of others go on to count where the owner has a counter of their own.
         if target.known.is_none() && target.failed.is_some() {
-            store::throttle::forget(conn, &target.account).await?;
+            store::throttle::forget(conn, &target.name).await?;
         }
         let now = self.now();
         let fresh = |known: &CounterInDb| known.failures == 0 && now.since(known.last_at) < RENEW;
@@ -167,7 +196,8 @@ impl Service {
         }
     }
 
-    /// Opens an account that failures have closed: its owner has shown a mailed link, or an administrator says so.
+    /// Opens an account that failures have closed, by whichever name: its owner has shown a mailed link, or an
+    /// administrator says so.
     pub(super) async fn forgive_in(&self, conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
         store::throttle::forgive(conn, user).await
     }
@@ -187,6 +217,8 @@ impl Service {
         if let Some(ip) = device.ip.filter(|_| self.0.settings.throttle.addresses) {
             counters.insert(0, (key.mac(&[b"mail", &octets(ip)]), HOUR, 20));
         }
+        // Without a look into the database: a loop of refused calls must not keep others from writing.
+        self.admit_call(Bucket::Mail, device)?;
         let mut conn = self.0.db.begin().await?;
         let mut refused = None;
         for (key, length, most) in counters {
@@ -218,6 +250,15 @@ fn octets(address: IpAddr) -> [u8; 16] {
     match network(address) {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// As the metric has it.
+const fn bucket(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Known => "pair",
+        Kind::Account => "account",
+        Kind::Mail => "mail",
     }
 }
 

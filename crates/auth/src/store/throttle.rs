@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use cgcg_core::{Conn, Id, Timestamp, User, on};
 
-use crate::throttle::{Key, LOCKED, Now};
+use crate::throttle::{Key, Now};
 
 /// What a counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Failed logins of an account, known here or not.
+    /// Failed logins with a name, somebody's or nobody's.
     Account,
     /// The same from an address from which it was logged in before.
     Known,
@@ -42,39 +42,55 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Vec<CounterInDb>> {
     let sql =
         "select key, failures, last_at, blocked_until from auth_throttle where key in ($1, $2)
-               and last_at >= case when kind = 'known' or failures >= $3 then $4 else $5 end";
+               and last_at >= case when kind = 'known' then $3 else $4 end";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(keys[0].as_slice())
         .bind(keys[1].as_slice())
-        .bind(LOCKED)
         .bind(now.month)
         .bind(now.day)
         .fetch_all(c)
         .await)
 }
 
-/// Counts one failure more; answers how many that makes.
+/// Counts one failure more; answers how many that makes. `None`, and nothing is counted, while nobody may try.
 pub(crate) async fn fail(
     conn: &mut Conn,
     key: &Key,
     kind: Kind,
     owner: Option<Id<User>>,
     now: Now,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<Option<i64>> {
     let sql = "insert into auth_throttle (key, kind, owner, failures, last_at, blocked_until)
                values ($1, $2, $3, 1, $4, $4)
-               on conflict (key) do update set last_at = excluded.last_at,
-                 failures = case when auth_throttle.failures < $5 and auth_throttle.last_at < $6 then 1
-                   else auth_throttle.failures + 1 end
+               on conflict (key) do update set last_at = excluded.last_at, owner = excluded.owner,
+                 failures = case when auth_throttle.last_at < $5 then 1 else auth_throttle.failures + 1 end
+               where auth_throttle.blocked_until <= excluded.last_at
                returning failures";
     on!(conn, |c| sqlx::query_scalar(sql)
         .bind(key.as_slice())
         .bind(kind.as_str())
         .bind(owner)
         .bind(now.at)
-        .bind(LOCKED)
         .bind(now.day)
-        .fetch_one(c)
+        .fetch_optional(c)
+        .await)
+}
+
+/// Until when nobody may try, where there is such a counter.
+pub(crate) async fn blocked_until(conn: &mut Conn, key: &Key) -> sqlx::Result<Option<Timestamp>> {
+    let sql = "select blocked_until from auth_throttle where key = $1";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(key.as_slice())
+        .fetch_optional(c)
+        .await)
+}
+
+/// As [`blocked_until`], of a row that is held until the transaction ends: whoever fails meanwhile counts after it.
+pub(crate) async fn hold(conn: &mut Conn, key: &Key) -> sqlx::Result<Option<Timestamp>> {
+    let sql = "update auth_throttle set failures = failures where key = $1 returning blocked_until";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(key.as_slice())
+        .fetch_optional(c)
         .await)
 }
 
@@ -166,11 +182,10 @@ pub(crate) async fn delete_of(conn: &mut Conn, owner: Id<User>) -> sqlx::Result<
 pub(crate) async fn purge(conn: &mut Conn, now: Now, limit: i64) -> sqlx::Result<u64> {
     let sql =
         "delete from auth_throttle where key in (select key from auth_throttle where last_at < $1
-                 and (last_at < $2 or (kind <> 'known' and failures < $3)) limit $4)";
+                 and (last_at < $2 or kind <> 'known') limit $3)";
     Ok(on!(conn, |c| sqlx::query(sql)
         .bind(now.day)
         .bind(now.month)
-        .bind(LOCKED)
         .bind(limit)
         .execute(c)
         .await?

@@ -19,6 +19,8 @@ use super::{ThrottleSettings, network};
 const REMEMBERED: usize = 200_000;
 /// Buckets that the others share, by their wider network: strangers of one network leave other strangers in peace.
 const SHARED: usize = 1_024;
+/// Mails of one address in an hour, as in the database.
+pub(crate) const MAILS: u32 = 20;
 /// Seconds between two looks for whom to forget.
 const SWEEP: u64 = 60;
 
@@ -28,6 +30,7 @@ pub(crate) enum Bucket {
     Login,
     Register,
     Refresh,
+    Mail,
 }
 
 impl Bucket {
@@ -37,6 +40,7 @@ impl Bucket {
             Self::Login => "login",
             Self::Register => "register",
             Self::Refresh => "refresh",
+            Self::Mail => "mail",
         }
     }
 }
@@ -46,6 +50,7 @@ pub(crate) struct Addresses {
     login: Limiter,
     register: Limiter,
     refresh: Limiter,
+    mail: Limiter,
 }
 
 impl Addresses {
@@ -56,6 +61,7 @@ impl Addresses {
             login: limiter(Quota::per_minute(calls(settings.logins_per_minute))),
             register: limiter(Quota::per_hour(calls(settings.registrations_per_hour))),
             refresh: limiter(Quota::per_minute(calls(settings.refreshes_per_minute))),
+            mail: limiter(Quota::per_hour(calls(MAILS))),
         }
     }
 
@@ -65,6 +71,7 @@ impl Addresses {
             Bucket::Login => &self.login,
             Bucket::Register => &self.register,
             Bucket::Refresh => &self.refresh,
+            Bucket::Mail => &self.mail,
         };
         limiter.take(network(address))
     }

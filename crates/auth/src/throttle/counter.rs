@@ -5,9 +5,7 @@ use cgcg_core::Timestamp;
 
 use super::ThrottleSettings;
 
-/// After so many failures waiting no longer helps: a mailed link or an administrator opens the account again.
-pub(crate) const LOCKED: i64 = 100;
-/// Failures are forgotten after a day; those of a locked account, and addresses that are known, after thirty.
+/// Failures are forgotten after a day, addresses that are known after thirty.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// A MAC of what is counted.
@@ -19,7 +17,7 @@ pub(crate) struct Now {
     pub(crate) at: Timestamp,
     /// What was last touched before is forgotten.
     pub(crate) day: Timestamp,
-    /// As `day`, for known addresses and for locked accounts.
+    /// As `day`, for known addresses.
     pub(crate) month: Timestamp,
 }
 
@@ -30,16 +28,14 @@ impl Now {
     }
 }
 
-/// How long an account waits after so many failures: nothing, then 1 s, then twice as long after each.
+/// How long a name waits after so many failures: nothing, then 1 s, then twice as long after each. It never ends to
+/// open again: else an outsider could keep the owner out for good.
 pub(crate) fn pause(failures: i64, settings: &ThrottleSettings) -> Duration {
     let longest = settings.longest.get();
     let over = failures - i64::from(settings.free_failures);
-    if failures >= LOCKED {
-        return longest;
-    }
-    match u32::try_from(over) {
-        Ok(over @ 1..) => longest.min(Duration::from_secs(1 << (over - 1).min(30))),
-        _ => Duration::ZERO,
+    match over {
+        ..=0 => Duration::ZERO,
+        over => longest.min(Duration::from_secs(1 << (over - 1).min(30))),
     }
 }
 
