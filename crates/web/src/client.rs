@@ -1,7 +1,9 @@
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Once;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
+use tracing::warn;
 
 use crate::Front;
 
@@ -13,6 +15,9 @@ pub fn client_ip(request: &HttpRequest) -> Option<IpAddr> {
         None => peer,
     })
 }
+
+/// Once in a process is enough.
+static WARNED: Once = Once::new();
 
 /// The proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +38,11 @@ impl Proxies {
     /// The right-most entry that is not a proxy of ours: what stands left of it, anybody may have written.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.trusts(peer) {
+            if is_inside(peer) && headers.contains_key("x-forwarded-for") {
+                WARNED.call_once(|| {
+                    warn!(%peer, "a proxy names its clients, but http.trusted_proxies lacks it: all of them count as one address");
+                });
+            }
             return peer;
         }
         let values = headers
@@ -59,6 +69,14 @@ impl Proxies {
         self.0
             .iter()
             .any(|(network, bits)| within(address, *network, *bits))
+    }
+}
+
+/// Whether the peer is this machine or one of a private network (RFC 1918, RFC 4193), as proxies are.
+fn is_inside(peer: IpAddr) -> bool {
+    match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
     }
 }
 
@@ -118,6 +136,23 @@ mod tests {
         assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client("10.1.2.3", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(client("10.1.2.3", &[]), "10.1.2.3");
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_trusted_is_told_of() {
+        let inside = |text: &str| super::is_inside(text.parse().unwrap());
+        assert!(
+            ["127.0.0.1", "::1", "192.168.0.9", "172.17.0.1", "fd00::1"]
+                .into_iter()
+                .all(inside)
+        );
+        assert!(
+            !["192.0.2.1", "2001:db8::1", "172.32.0.1"]
+                .into_iter()
+                .any(inside)
+        );
+        assert_eq!(client("127.0.0.1", &["198.51.100.7"]), "127.0.0.1");
+        assert!(super::WARNED.is_completed());
     }
 
     #[test]

@@ -1,6 +1,7 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cgcg_core::Clock;
@@ -12,14 +13,17 @@ use governor::{Quota, RateLimiter};
 use crate::RateLimit;
 use crate::client::bucket;
 
-/// So many addresses are remembered. Past that, new ones share one bucket until old ones are forgotten: memory has a
-/// bound, whoever sends.
+/// So many addresses are remembered. Past that, all share 1,024 buckets by their networks until old ones are forgotten:
+/// memory has a bound, whoever sends.
 const REMEMBERED: usize = 200_000;
+/// Seconds between two looks for whom to forget.
+const SWEEP: u64 = 60;
 
 /// What an address did, so often as it may.
 pub(crate) struct Limiter {
     limiter: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, Monotonic, StateInformationMiddleware>,
     clock: Monotonic,
+    sweep_at: AtomicU64,
 }
 
 impl Limiter {
@@ -38,17 +42,35 @@ impl Limiter {
     fn new(quota: Quota, clock: Arc<dyn Clock>) -> Self {
         let clock = Monotonic(clock);
         let limiter = RateLimiter::new(quota, DashMapStateStore::default(), clock.clone());
-        Self { limiter, clock }
+        Self {
+            limiter,
+            clock,
+            sweep_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Forgets whoever has a full bucket again, once a minute: it looks at all of them.
+    fn sweep(&self) {
+        let now = self.clock.now().as_secs();
+        let due = self.sweep_at.load(Ordering::Relaxed);
+        let next = now + SWEEP;
+        if now >= due
+            && self
+                .sweep_at
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            self.limiter.retain_recent();
+        }
     }
 
     /// How often it may do so again at once, or how long to wait.
     pub(crate) fn take(&self, address: IpAddr) -> Result<u32, Duration> {
         let mut key = bucket(address);
         if self.limiter.len() > REMEMBERED {
-            // Forgets whoever has a full bucket again.
-            self.limiter.retain_recent();
+            self.sweep();
             if self.limiter.len() > REMEMBERED {
-                key = IpAddr::from([0; 16]);
+                key = shared(key);
             }
         }
         match self.limiter.check_key(&key) {
@@ -56,6 +78,18 @@ impl Limiter {
             Err(not_until) => Err(not_until.wait_time_from(self.clock.now())),
         }
     }
+}
+
+/// The wider network of an address, IPv4 /16 or IPv6 /32, as one of a few: strangers of one network leave others in peace.
+/// Addresses of `::/16` are nobody's.
+fn shared(address: IpAddr) -> IpAddr {
+    let wide = match address {
+        IpAddr::V4(address) => address.to_bits() >> 16,
+        IpAddr::V6(address) => (address.to_bits() >> 96) as u32,
+    };
+    // Neighbours spread: Knuth's multiplicative hash.
+    let at = wide.wrapping_mul(2_654_435_761) >> 22;
+    Ipv6Addr::from_bits(u128::from(at)).into()
 }
 
 #[derive(Clone)]
@@ -66,5 +100,33 @@ impl GovernorClock for Monotonic {
 
     fn now(&self) -> Duration {
         self.0.monotonic()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Instant;
+
+    use cgcg_core::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_addresses_looks_for_whom_to_forget_once_a_minute() {
+        let limiter = Limiter::per_minute(1, Arc::new(SystemClock::default())).unwrap();
+        let take = |at: u32| {
+            let address = Ipv4Addr::from_bits(0x0a00_0000 + at);
+            limiter.take(address.into()).is_ok()
+        };
+        let begun = Instant::now();
+        for at in 0..260_000 {
+            take(at);
+        }
+        // A look at 200,000 addresses takes milliseconds: sixty thousand of them would take minutes.
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(!take(262_000), "a full network");
+        let stranger = "198.51.100.1".parse().unwrap();
+        assert!(limiter.take(stranger).is_ok(), "another one");
     }
 }
