@@ -104,6 +104,7 @@ impl Parts<'_> {
             user_location: Some("/api/v1/users/{id}"),
             without_usernames: self.settings.users.usernames == cgcg_users::Usernames::Off,
             listen: Some(self.settings.http.listen),
+            behind_proxy: !self.settings.http.trusted_proxies.is_empty(),
             mail_folder: Some(self.settings.data.dir.join("mail")),
             mailer: None,
         };

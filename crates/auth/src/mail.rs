@@ -28,6 +28,8 @@ pub use mailer::{Mail, MailError, Mailer};
 pub(crate) use message::formatted;
 pub(crate) use message::is_sender;
 #[cfg(feature = "router")]
+pub(crate) use sink::is_name_of_here;
+#[cfg(feature = "router")]
 pub(crate) use template::escape;
 pub(crate) use template::{Templates, Values};
 

@@ -32,6 +32,8 @@ mod session_list;
 mod setup;
 mod throttle;
 
+#[cfg(test)]
+pub(crate) use padding::Timed;
 pub use rotate::Pace;
 
 use std::fmt;
@@ -68,6 +70,9 @@ pub struct Host {
     /// Where the host listens, as far as it is known before it does. Links lead there where there is no `public_url`, and
     /// mail to files is refused where others could reach it.
     pub listen: Option<SocketAddr>,
+    /// Whether the host believes proxies: what comes from this machine may come from anywhere then, and mail to files is
+    /// refused.
+    pub behind_proxy: bool,
     /// Where `mail.transport = "file"` puts mail: a folder that nobody else may read.
     pub mail_folder: Option<PathBuf>,
     /// Sends mail instead of what the settings name.

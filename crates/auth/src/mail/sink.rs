@@ -1,6 +1,6 @@
 //! Which way mail goes, as the settings have it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::file::FileMailer;
@@ -41,6 +41,13 @@ fn mailer(settings: &Settings, host: &Host) -> Result<Arc<dyn Mailer>, Error> {
                     "files are for development: they go with a listener on 127.0.0.1 or ::1 only",
                 ));
             }
+            // Whoever reaches a proxy on this machine would read the links of everybody.
+            let url = host.public_url.as_deref();
+            if host.behind_proxy || !url.is_none_or(leads_here) {
+                return Err(wrong(
+                    "files are for development: they go with no http.trusted_proxies, and no http.public_url but one of localhost",
+                ));
+            }
             let folder = host.mail_folder.clone();
             let folder = folder.ok_or_else(|| wrong("the host has no folder for files"))?;
             let from = settings.mail.from.as_deref().unwrap_or(NOBODY);
@@ -73,6 +80,22 @@ fn smtp(_: &Settings) -> Result<Arc<dyn Mailer>, Error> {
     Err(Error::Settings(
         "mail.transport: this build lacks the Cargo feature `mail`".to_owned(),
     ))
+}
+
+fn leads_here(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = host.find(['/', '?', '#']).unwrap_or(host.len());
+    is_name_of_here(&host[..end])
+}
+
+/// Whether a `Host` names this machine, whoever asks.
+pub(crate) fn is_name_of_here(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    let address = name.parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn is_here(address: SocketAddr) -> bool {

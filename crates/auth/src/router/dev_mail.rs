@@ -1,7 +1,6 @@
 //! The mailbox of a developer: what `mail.transport = "file"` wrote. For this machine only.
 
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use actix_web::http::header::{ACCEPT, HOST};
@@ -11,7 +10,7 @@ use cgcg_web::{Path, Problem};
 use serde::Serialize;
 
 use super::page::{nonce, styled};
-use crate::mail::{MailId, StoredMail, escape, find, list};
+use crate::mail::{MailId, StoredMail, escape, find, is_name_of_here, list};
 use crate::{Service, Transport};
 
 const PAGE: &str = include_str!("dev_mail.html");
@@ -51,15 +50,6 @@ fn is_from_here(request: &HttpRequest) -> bool {
     peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
         && direct
         && host.is_some_and(is_name_of_here)
-}
-
-fn is_name_of_here(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    let address = name.parse::<IpAddr>();
-    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The newest mails, the newest first.

@@ -69,6 +69,19 @@ const NAMES: &[&str] = &[
 ];
 
 both! {
+    async fn mail_to_files_is_refused_where_a_proxy_or_a_public_name_leads_here(db: Db) {
+        let folder = cgcg_testkit::folder();
+        let here = || host("127.0.0.1:8000", folder.path());
+        let at = |url: &str| Host { public_url: Some(url.to_owned()), ..here() };
+        for good in [here(), at("http://localhost:8000"), at("http://127.0.0.1/x"), at("http://[::1]:8000")] {
+            assert_eq!(refusal(&db, to_files(), good), "");
+        }
+        let proxied = Host { behind_proxy: true, ..here() };
+        for bad in [proxied, at("https://api.example.org"), at("https://localhost.example.org"), at("https://localhost@example.org")] {
+            assert!(refusal(&db, to_files(), bad).starts_with("mail.transport: "));
+        }
+    }
+
     async fn m4_no_name_and_no_address_breaks_out_of_a_mail(db: Db) {
         let templates = cgcg_testkit::folder();
         fs::write(templates.path().join("verify.txt"), "Subject: Hello {{name}} of {{product}}\n\n{{name}}: {{link}}").unwrap();
