@@ -24,7 +24,7 @@ pub(crate) fn generate() -> Result<Secret<String>, KeyError> {
     Ok(Secret::new(text))
 }
 
-/// Whether it reads like one of ours: a typing error or a guess costs no look into the database. CRC-32 of all
+/// Whether it reads like one of ours: a typing error costs no look into the database; who guesses can count it too. CRC-32 of all
 /// before it, as in zlib.
 pub(crate) fn reads_well(text: &str) -> bool {
     let letters = text.strip_prefix(PREFIX).unwrap_or_default();

@@ -71,7 +71,7 @@ impl Service {
     async fn mail_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
         loop {
             match self.send_due(MAILS).await {
-                Ok(taken) if taken == usize::from(MAILS) => continue,
+                Ok(taken) if taken == usize::from(MAILS) && !cancel.is_cancelled() => continue,
                 Ok(_) => {}
                 Err(error) => warn!(%error, "cannot send mail; it stays in the outbox"),
             }
@@ -139,11 +139,12 @@ impl Service {
     }
 
     async fn time_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
+        let mut timed = None;
         loop {
-            if let Err(error) = self.time_hashes().await {
-                warn!(%error, "cannot time the stored hashes; the known time stays in force");
+            if let Err(error) = self.time_new_hashes(&mut timed).await {
+                warn!(%error, "cannot time the stored hashes; the known time stays in force, next try in a minute");
             }
-            if !self.pause(DAY, &cancel).await {
+            if !self.pause(MINUTE, &cancel).await {
                 return Ok(());
             }
         }

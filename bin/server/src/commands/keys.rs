@@ -30,7 +30,9 @@ async fn rotate_master(assembly: &Assembly, settings: &Settings, db: &Db) -> Res
     say(format!(
         "{sealed} keys are sealed with keys.master, and servers with keys.previous alone no longer start"
     ));
-    say("keep keys.previous for as long as auth.sessions.idle says, then take it away");
+    say(
+        "keep keys.previous for as long as auth.sessions.idle says, and 7 days at least, then take it away",
+    );
     Ok(())
 }
 

@@ -40,7 +40,8 @@ const KEYS: &str = "\
 # master =
 # The key before that one, while it is being changed: it opens and checks what was made with it, and makes nothing.
 # With several nodes, give all of them the new key here first, then exchange the two. Then run `cgcg keys rotate-master`,
-# and take it away once auth.sessions.idle has passed: what it made has ended by then, or was made anew.
+# and take it away once auth.sessions.idle and 7 days have passed: what it made has ended by then, or was made anew.
+# Counters of failed logins and of mail begin anew with a new key.
 # previous =
 ";
 

@@ -14,8 +14,16 @@ const STEP: Duration = Duration::from_millis(50);
 const MOST: Duration = Duration::from_secs(1);
 /// Hashes of different cost that are timed.
 const COSTS: i64 = 64;
-/// The longest of so many counts.
+/// The shortest of so many counts: the others may have waited for their turn.
 const TRIES: usize = 3;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Which costs were timed, and when, on the clock that never jumps.
+pub(crate) struct Timed {
+    pub(crate) costs: Vec<String>,
+    pub(crate) at: Duration,
+}
 
 /// How long the dearest stored hash takes, in microseconds. A refused login that ended sooner would tell that there is
 /// no account, or one of ours among imported ones.
@@ -39,7 +47,8 @@ impl Padding {
 
 impl Service {
     /// Times one hash of each cost that is stored, so that refused logins take as long as the dearest, at most 1 s.
-    /// The worker `auth.padding` does it at its start and each day; do it yourself where you run no workers.
+    /// The worker `auth.padding` does it at its start, each day, and within a minute of a hash of another cost; do it
+    /// yourself where you run no workers.
     ///
     /// # Errors
     /// [`Error::Overloaded`], [`Error::Database`]: what was known before stays in force.
@@ -57,13 +66,29 @@ impl Service {
 
     async fn time(&self, stored: Option<Stored<'_>>) -> Result<Duration, Error> {
         let password = Secret::new("no password of anybody".to_owned());
-        let mut slowest = Duration::ZERO;
+        let mut shortest = Duration::MAX;
         for _ in 0..TRIES {
             let begun = self.0.clock.monotonic();
             self.0.pool.verify(&password, stored).await?;
-            slowest = slowest.max(self.0.clock.monotonic().saturating_sub(begun));
+            shortest = shortest.min(self.0.clock.monotonic().saturating_sub(begun));
         }
-        Ok(slowest)
+        Ok(shortest)
+    }
+
+    /// Times the hashes where some cost is stored that was not there at the time that `timed` tells of, or where that is
+    /// a day ago; then notes it there. Another process may import accounts at any time.
+    pub(crate) async fn time_new_hashes(&self, timed: &mut Option<Timed>) -> Result<(), Error> {
+        let costs = store::passwords::costs(&mut self.0.db.read().await?, COSTS).await?;
+        let now = self.0.clock.monotonic();
+        let known = timed.as_ref().is_some_and(|timed| {
+            now.saturating_sub(timed.at) < DAY
+                && costs.iter().all(|cost| timed.costs.contains(cost))
+        });
+        if !known {
+            self.time_hashes().await?;
+            *timed = Some(Timed { costs, at: now });
+        }
+        Ok(())
     }
 
     /// As if the dearest hash took so long.

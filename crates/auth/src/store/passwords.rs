@@ -3,6 +3,17 @@ use cgcg_core::{Conn, Id, Timestamp, User, on};
 use super::subjects::{Rights, rights_columns};
 use crate::password::Stored;
 
+/// Steps through the index from one cost to the next: `distinct` would read a row of each account.
+macro_rules! costs_query {
+    () => {
+        "with recursive c (cost) as (
+           select min(cost) from auth_passwords
+           union all
+           select (select min(p.cost) from auth_passwords p where p.cost > c.cost) from c where c.cost is not null
+         )"
+    };
+}
+
 /// What a login has to know of an account.
 #[derive(sqlx::FromRow)]
 pub(crate) struct Known {
@@ -149,8 +160,23 @@ pub(crate) async fn change(
 
 /// One hash of each cost that is stored, at most `limit`.
 pub(crate) async fn one_of_each_cost(conn: &mut Conn, limit: i64) -> sqlx::Result<Vec<String>> {
-    let sql = "select (select p.hash from auth_passwords p where p.cost = c.cost limit 1)
-               from (select distinct cost from auth_passwords where cost is not null limit $1) c";
+    let sql = concat!(
+        costs_query!(),
+        " select (select p.hash from auth_passwords p where p.cost = c.cost limit 1)
+          from c where cost is not null limit $1"
+    );
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(limit)
+        .fetch_all(c)
+        .await)
+}
+
+/// Every cost that is stored, at most `limit`.
+pub(crate) async fn costs(conn: &mut Conn, limit: i64) -> sqlx::Result<Vec<String>> {
+    let sql = concat!(
+        costs_query!(),
+        " select cost from c where cost is not null limit $1"
+    );
     on!(conn, |c| sqlx::query_scalar(sql)
         .bind(limit)
         .fetch_all(c)

@@ -179,4 +179,23 @@ both! {
         assert!(found.len() == 1 && found[0].starts_with("$argon2id$v=19$m=19456"), "{found:?}");
         bed.auth.time_hashes().await.unwrap();
     }
+
+    async fn hashes_that_another_process_imports_are_timed_at_the_next_look(db: Db) {
+        let bed = Bed::new(db).await;
+        let mut timed = None;
+        let look = async |timed: &mut Option<_>| {
+            bed.advance(60);
+            bed.auth.time_new_hashes(timed).await.unwrap();
+            timed.as_ref().map(|timed: &crate::service::Timed| (timed.costs.len(), timed.at)).unwrap()
+        };
+        let first = look(&mut timed).await;
+        assert_eq!((first.0, look(&mut timed).await), (0, first), "nothing new");
+        import(&bed.second().await, &[with_hash(0), with_hash(1)]).await;
+        let second = look(&mut timed).await;
+        assert!(second.0 == 2 && second.1 > first.1);
+        import(&bed.second().await, &[with_hash(3)]).await;
+        assert_eq!(look(&mut timed).await, second, "the cost is known");
+        bed.advance(86_400);
+        assert!(look(&mut timed).await.1 > second.1, "once a day in any case");
+    }
 }
