@@ -1,6 +1,8 @@
 //! One SQL text, two databases.
 
+mod array;
 mod conn;
+mod group;
 mod lease;
 mod on;
 #[cfg(feature = "postgres")]
@@ -15,7 +17,9 @@ use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
+pub use array::Array;
 pub use conn::Conn;
+pub use group::{Batch, GroupError, Joined};
 pub use lease::Lease;
 pub use settings::DbSettings;
 pub use trouble::{OpenError, Trouble};
@@ -142,6 +146,32 @@ impl Db {
             Pools::Postgres(ref pool) => Lease::Postgres(Held::Open(pool.begin().await?)),
         };
         Ok(Conn::new(lease, self.clone()))
+    }
+
+    /// Joins those who write together. On SQLite they are all that have joined this database, in the order of joining;
+    /// on PostgreSQL, which has many writers, each kind for itself, with two transactions under way at most.
+    ///
+    /// `batch` must not hold this database: it would keep itself alive.
+    pub fn join<B: Batch>(&self, batch: B) -> Joined<B> {
+        let group = match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => pools.group.clone(),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(_) => group::Group::of_own(2),
+        };
+        Joined::new(self.clone(), group, batch)
+    }
+
+    /// The same database for a thread with a runtime of its own, from inside that runtime: no full pool and nobody
+    /// who blocks the other threads stops it. On PostgreSQL that is one more connection, made at the first use; on
+    /// SQLite nothing new, because there each connection, and whoever writes for a group, has its thread already.
+    pub fn apart(&self) -> Self {
+        match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(_) => self.clone(),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => Self(Arc::new(Pools::Postgres(postgres::apart(pool)))),
+        }
     }
 
     /// Ends all connections; waits for those that are in use.

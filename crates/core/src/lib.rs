@@ -46,7 +46,7 @@ pub use account::{
 pub use authenticator::{Authenticator, Credential, Denied, NoAuthenticator};
 pub use clock::{Clock, SystemClock};
 pub use coalescer::Coalescer;
-pub use db::{Conn, Db, DbSettings, Engine, Trouble};
+pub use db::{Array, Batch, Conn, Db, DbSettings, Engine, GroupError, Joined, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};
 pub use display_name::DisplayName;

@@ -9,6 +9,8 @@ mod columns;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod group;
+#[cfg(test)]
 #[cfg(feature = "keys")]
 mod keys;
 #[cfg(test)]

@@ -12,6 +12,9 @@ pub struct Conn {
     after: Vec<Box<dyn FnOnce() + Send>>,
 }
 
+/// How much was left for the commit when a place was saved.
+pub(super) struct Mark(usize);
+
 impl Conn {
     pub(super) fn new(lease: Lease, db: Db) -> Self {
         Self {
@@ -36,6 +39,35 @@ impl Conn {
             Ok(())
         });
         whole.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// As [`Conn::commit`], for a task that nobody drops.
+    pub(super) async fn commit_here(self) -> sqlx::Result<()> {
+        self.lease.commit().await?;
+        self.after.into_iter().for_each(|then| then());
+        Ok(())
+    }
+
+    /// A place in the transaction to go back to.
+    pub(super) async fn save(&mut self) -> sqlx::Result<Mark> {
+        self.say("savepoint cgcg_group").await?;
+        Ok(Mark(self.after.len()))
+    }
+
+    /// Gives up the newest place; what was written since stays in the transaction.
+    pub(super) async fn release(&mut self) -> sqlx::Result<()> {
+        self.say("release savepoint cgcg_group").await
+    }
+
+    /// Goes back to the newest place, and gives it up.
+    pub(super) async fn undo(&mut self, mark: Mark) -> sqlx::Result<()> {
+        self.after.truncate(mark.0);
+        self.say("rollback to savepoint cgcg_group").await?;
+        self.release().await
+    }
+
+    async fn say(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        crate::on!(self, |c| sqlx::query(sql).execute(c).await.map(drop))
     }
 
     /// Leaves something for after the commit: wake-ups, dropped caches. A rollback drops it unrun. Without a

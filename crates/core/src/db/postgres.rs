@@ -51,6 +51,16 @@ pub(super) async fn open(settings: &DbSettings) -> Result<PgPool, OpenError> {
     }
 }
 
+/// One connection of its own, made at the first use. Nothing runs beside it that would need the first pool's runtime.
+pub(super) fn apart(pool: &PgPool) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(pool.options().get_acquire_timeout())
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(PgConnectOptions::clone(&pool.connect_options()))
+}
+
 /// Migrates on a connection of its own: where a step fails, sqlx keeps its lock, which is one of the session, and in
 /// a pool that session would live on. No statement of a migration times out: an index takes as long as it takes, and
 /// another node waits for it.

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqlitePool, query_scalar};
 
+use super::group::Group;
 use super::{DbSettings, OpenError};
 
 /// Many readers beside one writer: writers queue in their pool, not at the lock of the file.
@@ -9,6 +12,8 @@ pub(super) struct Pools {
     pub(super) readers: SqlitePool,
     /// A pool of one.
     pub(super) writer: SqlitePool,
+    /// Those who write together.
+    pub(super) group: Arc<Group>,
 }
 
 /// The oldest release without the write-ahead-log reset bug, which could corrupt a database.
@@ -60,7 +65,11 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
         .max_connections(settings.connections)
         .connect_with(options.pragma("query_only", "on"))
         .await?;
-    Ok(Pools { readers, writer })
+    Ok(Pools {
+        readers,
+        writer,
+        group: Group::of_one_writer(),
+    })
 }
 
 /// No file is touched until the first use, and that one fails.
@@ -74,5 +83,6 @@ pub(super) fn detached() -> Pools {
     Pools {
         readers: pool(),
         writer: pool(),
+        group: Group::of_one_writer(),
     }
 }

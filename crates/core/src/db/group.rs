@@ -1,0 +1,256 @@
+//! Many callers, one transaction.
+//!
+//! A commit costs a write to the disk, whatever is in it. So callers hand in what they want written; while one
+//! transaction reaches the disk, the next ones gather, and all go into one. A lone caller waits for nobody.
+
+mod failure;
+mod party;
+#[cfg(feature = "sqlite")]
+mod thread;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::oneshot;
+
+use crate::{BoxFuture, Conn, Db};
+use failure::Failure;
+use party::{Load, Party, Queue};
+#[cfg(feature = "sqlite")]
+pub(super) use thread::Thread;
+
+/// How one kind of write is done for many callers at once. See [`Db::join`].
+pub trait Batch: Send + Sync + 'static {
+    /// What one caller hands in.
+    type Item: Send + Sync + 'static;
+    /// What it gets back once that is committed.
+    type Answer: Send + 'static;
+
+    /// Writes all items, in their order, and answers one for each.
+    ///
+    /// An error undoes all of them. Then each is written alone, so `items` may hold what was given before, and one
+    /// that fails takes nobody along.
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Self::Item],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Self::Answer>>>;
+
+    /// How many bytes an item is, about: a transaction takes 4 MiB of one kind, and at least one item.
+    fn size(&self, item: &Self::Item) -> usize {
+        let _ = item;
+        0
+    }
+}
+
+/// Why a write in a group has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// Nothing was stored.
+    #[error("nothing was stored: {0}")]
+    NotStored(#[source] sqlx::Error),
+    /// The commit did not answer: perhaps it is stored.
+    #[error("perhaps stored: {0}")]
+    Unknown(#[source] sqlx::Error),
+}
+
+impl From<GroupError> for sqlx::Error {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::NotStored(error) | GroupError::Unknown(error) => error,
+        }
+    }
+}
+
+/// The right to write as one of a group. A cheap clone.
+pub struct Joined<B: Batch> {
+    queue: Arc<Queue<B>>,
+    group: Arc<Group>,
+    db: Db,
+}
+
+impl<B: Batch> Joined<B> {
+    pub(super) fn new(db: Db, group: Arc<Group>, batch: B) -> Self {
+        let queue = Arc::new(Queue::new(batch));
+        let party: Arc<dyn Party> = queue.clone();
+        group.join(&party);
+        Self { queue, group, db }
+    }
+
+    /// Writes `item` together with those of other callers; durable when this returns. Who leaves before its turn
+    /// has written nothing; who leaves later does not stop it.
+    ///
+    /// Not inside of an open transaction of SQLite: it waits for the writer that the caller holds.
+    ///
+    /// # Errors
+    /// Those of the database, told apart by whether something may be stored.
+    pub async fn write(&self, item: B::Item) -> Result<B::Answer, GroupError> {
+        let (sender, answer) = oneshot::channel();
+        self.queue.push(item, sender);
+        Group::drive(&self.group, &self.db);
+        // A runtime that ends, or a batch that panics, drops those who wait.
+        let answer = answer.await;
+        answer.unwrap_or(Err(GroupError::Unknown(sqlx::Error::WorkerCrashed)))
+    }
+}
+
+impl<B: Batch> Clone for Joined<B> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            group: self.group.clone(),
+            db: self.db.clone(),
+        }
+    }
+}
+
+impl<B: Batch> fmt::Debug for Joined<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joined").finish_non_exhaustive()
+    }
+}
+
+/// Those who share transactions.
+pub(super) struct Group {
+    /// In the order of joining, which is the order of writing.
+    parties: Mutex<Vec<Weak<dyn Party>>>,
+    /// Transactions under way.
+    drivers: Mutex<usize>,
+    /// The most of them.
+    most: usize,
+    #[cfg(feature = "sqlite")]
+    thread: Option<Thread>,
+}
+
+impl Group {
+    /// For one party that shares with nobody, on the runtime of its callers.
+    #[cfg(feature = "postgres")]
+    pub(super) fn of_own(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            parties: Mutex::default(),
+            drivers: Mutex::new(0),
+            most,
+            #[cfg(feature = "sqlite")]
+            thread: None,
+        })
+    }
+
+    /// For all parties of one writer, on a thread of its own: it goes on where callers block theirs.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn of_one_writer() -> Arc<Self> {
+        Arc::new(Self {
+            parties: Mutex::default(),
+            drivers: Mutex::new(0),
+            most: 1,
+            thread: Some(Thread::default()),
+        })
+    }
+
+    fn join(&self, party: &Arc<dyn Party>) {
+        let mut parties = lock(&self.parties);
+        parties.retain(|party| party.strong_count() > 0);
+        parties.push(Arc::downgrade(party));
+    }
+
+    fn parties(&self) -> Vec<Arc<dyn Party>> {
+        let parties = lock(&self.parties);
+        parties.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn waits(&self) -> bool {
+        self.parties().iter().any(|party| party.waits())
+    }
+
+    fn take(&self) -> Vec<Box<dyn Load>> {
+        let parties = self.parties();
+        parties.into_iter().filter_map(Party::take).collect()
+    }
+
+    /// Sees to it that somebody writes what waits.
+    fn drive(group: &Arc<Self>, db: &Db) {
+        {
+            let mut drivers = lock(&group.drivers);
+            if *drivers == group.most {
+                return;
+            }
+            *drivers += 1;
+        }
+        // Without the lock: a runtime that shuts down drops the task at once.
+        let driver = Driver {
+            group: group.clone(),
+            db: db.clone(),
+            done: false,
+        };
+        #[cfg(feature = "sqlite")]
+        if let Some(thread) = &group.thread {
+            return thread.spawn(driver.run());
+        }
+        tokio::spawn(driver.run());
+    }
+}
+
+/// Writes until nothing waits. A task of its own, so no caller that leaves drops an open transaction.
+struct Driver {
+    group: Arc<Group>,
+    db: Db,
+    done: bool,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        loop {
+            while self.group.waits() {
+                self.turn().await;
+            }
+            let mut drivers = lock(&self.group.drivers);
+            // Whoever came since found a driver, and counts on it.
+            if !self.group.waits() {
+                *drivers -= 1;
+                self.done = true;
+                return;
+            }
+        }
+    }
+
+    async fn turn(&self) {
+        let conn = self.db.begin().await;
+        // Only now: who came while this one waited for the writer goes along.
+        let mut loads = self.group.take();
+        if loads.is_empty() {
+            return;
+        }
+        let failure = match conn {
+            Ok(conn) => write(conn, &mut loads).await.err(),
+            Err(error) => Some(Failure::early(error)),
+        };
+        for load in loads {
+            load.answer(failure.as_ref());
+        }
+    }
+}
+
+async fn write(mut conn: Conn, loads: &mut [Box<dyn Load>]) -> Result<(), Failure> {
+    let alone = loads.len() == 1;
+    for load in loads {
+        load.write(&mut conn, alone).await.map_err(Failure::early)?;
+    }
+    conn.commit_here().await.map_err(Failure::late)
+}
+
+impl Drop for Driver {
+    /// After a panic, or with its runtime: nobody else would come for those who wait.
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        *lock(&self.group.drivers) -= 1;
+        drop(self.group.take());
+        for party in self.group.parties() {
+            party.forsake();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,171 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use super::failure::Failure;
+use super::{Batch, GroupError, lock};
+use crate::{BoxFuture, Conn};
+
+/// Items of one kind in one transaction, at most.
+const ITEMS: usize = 1_024;
+/// Their bytes, about.
+const BYTES: usize = 4 << 20;
+
+type Sender<B> = oneshot::Sender<Result<<B as Batch>::Answer, GroupError>>;
+
+/// All that wait with one kind of write.
+pub(super) struct Queue<B: Batch> {
+    batch: B,
+    waiting: Mutex<VecDeque<(B::Item, Sender<B>)>>,
+}
+
+/// A [`Queue`] of whatever kind.
+pub(super) trait Party: Send + Sync {
+    fn waits(&self) -> bool;
+
+    /// What goes into the next transaction; `None` where nothing waits.
+    fn take(self: Arc<Self>) -> Option<Box<dyn Load>>;
+
+    /// Drops all that wait.
+    fn forsake(&self);
+}
+
+/// Items that one transaction took, of whatever kind.
+pub(super) trait Load: Send {
+    /// Writes them. An error here ends the transaction; what is wrong with one item alone is kept for its caller.
+    fn write<'a>(&'a mut self, conn: &'a mut Conn, alone: bool) -> BoxFuture<'a, sqlx::Result<()>>;
+
+    /// After the commit, or after the failure of all.
+    fn answer(self: Box<Self>, failure: Option<&Failure>);
+}
+
+impl<B: Batch> Queue<B> {
+    pub(super) fn new(batch: B) -> Self {
+        Self {
+            batch,
+            waiting: Mutex::default(),
+        }
+    }
+
+    pub(super) fn push(&self, item: B::Item, answer: Sender<B>) {
+        lock(&self.waiting).push_back((item, answer));
+    }
+}
+
+impl<B: Batch> Party for Queue<B> {
+    fn waits(&self) -> bool {
+        !lock(&self.waiting).is_empty()
+    }
+
+    fn take(self: Arc<Self>) -> Option<Box<dyn Load>> {
+        let (mut items, mut senders, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut waiting = lock(&self.waiting);
+        while items.len() < ITEMS
+            && let Some((item, answer)) = waiting.pop_front()
+        {
+            if answer.is_closed() {
+                continue;
+            }
+            bytes += self.batch.size(&item);
+            if bytes > BYTES && !items.is_empty() {
+                waiting.push_front((item, answer));
+                break;
+            }
+            items.push(item);
+            senders.push(answer);
+        }
+        drop(waiting);
+        (!items.is_empty()).then(|| -> Box<dyn Load> {
+            Box::new(Taken {
+                queue: self,
+                items,
+                senders,
+                answers: Vec::new(),
+            })
+        })
+    }
+
+    fn forsake(&self) {
+        lock(&self.waiting).clear();
+    }
+}
+
+struct Taken<B: Batch> {
+    queue: Arc<Queue<B>>,
+    items: Vec<B::Item>,
+    senders: Vec<Sender<B>>,
+    /// One for each item, once they are written.
+    answers: Vec<sqlx::Result<B::Answer>>,
+}
+
+impl<B: Batch> Taken<B> {
+    async fn all(&mut self, conn: &mut Conn) -> sqlx::Result<()> {
+        let mark = conn.save().await?;
+        match self.queue.batch.write(conn, &self.items).await {
+            Ok(answers) => {
+                self.answers = answers.into_iter().map(Ok).collect();
+                conn.release().await
+            }
+            Err(error) => {
+                conn.undo(mark).await?;
+                tracing::debug!(%error, items = self.items.len(), "a batch failed; its items are written one by one");
+                self.each(conn).await
+            }
+        }
+    }
+
+    async fn each(&mut self, conn: &mut Conn) -> sqlx::Result<()> {
+        for item in &self.items {
+            let mark = conn.save().await?;
+            let written = self
+                .queue
+                .batch
+                .write(conn, std::slice::from_ref(item))
+                .await;
+            match &written {
+                Ok(_) => conn.release().await?,
+                Err(_) => conn.undo(mark).await?,
+            }
+            self.answers
+                .push(written.and_then(|mut answers| answers.pop().ok_or_else(no_answer)));
+        }
+        Ok(())
+    }
+}
+
+impl<B: Batch> Load for Taken<B> {
+    fn write<'a>(&'a mut self, conn: &'a mut Conn, alone: bool) -> BoxFuture<'a, sqlx::Result<()>> {
+        Box::pin(async move {
+            if self.items.len() > 1 {
+                self.all(conn).await
+            } else if alone {
+                // Where nobody else would be undone, the transaction is savepoint enough.
+                let answers = self.queue.batch.write(conn, &self.items).await?;
+                self.answers = answers.into_iter().map(Ok).collect();
+                Ok(())
+            } else {
+                self.each(conn).await
+            }
+        })
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&Failure>) {
+        let mut answers = self.answers.into_iter();
+        for sender in self.senders {
+            let answer = match failure {
+                Some(failure) => Err(failure.tell()),
+                None => answers
+                    .next()
+                    .unwrap_or_else(|| Err(no_answer()))
+                    .map_err(GroupError::NotStored),
+            };
+            // Whoever left needs no answer.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Protocol("a batch answered too few of its items".to_owned())
+}
