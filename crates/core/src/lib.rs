@@ -70,7 +70,7 @@ pub use single_flight::SingleFlight;
 pub use size::Size;
 pub use span::Span;
 pub use static_tokens::{StaticToken, StaticTokens, StaticTokensError};
-pub use task_queue::{NewTask, TaskQueue, TaskState, TaskStatus};
+pub use task_queue::{NewTask, TaskFailure, TaskQueue, TaskState, TaskStatus};
 pub use timestamp::Timestamp;
 pub use topic::TopicSpec;
 pub use worker::{Runs, Worker};

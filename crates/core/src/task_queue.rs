@@ -60,6 +60,29 @@ pub enum TaskState {
     Cancelled,
 }
 
+impl TaskState {
+    /// Whether it has ended. Only somebody's wish to run it again leads out of it.
+    pub const fn ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// One attempt that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TaskFailure {
+    /// When.
+    pub at: Timestamp,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// Stable: `error`, `panic`, `timeout`, `lease_expired`, `payload_invalid`, `result_too_large`.
+    pub code: String,
+    /// What the handler told, at most 1 KiB.
+    pub error: Option<String>,
+    /// Who had it.
+    pub worker: Option<String>,
+}
+
 /// What may be known of a task. Never its payload.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskStatus {
@@ -75,19 +98,19 @@ pub struct TaskStatus {
     pub attempt: u32,
     /// After so many attempts it fails for good.
     pub max_attempts: u32,
-    /// Higher runs first.
+    /// 0 to 999; lower runs first.
     pub priority: i16,
     /// What the handler last told, as JSON text.
     pub progress: Option<String>,
     /// The JSON text as the handler gave it.
     pub result: Option<String>,
-    /// What went wrong, oldest first.
-    pub errors: Vec<String>,
+    /// What went wrong, oldest first; the last ten.
+    pub errors: Vec<TaskFailure>,
     /// Not before.
     pub run_at: Timestamp,
     /// Stored at.
     pub created_at: Timestamp,
-    /// First taken at.
+    /// Last taken at.
     pub started_at: Option<Timestamp>,
     /// Ended at.
     pub finished_at: Option<Timestamp>,

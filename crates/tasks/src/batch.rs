@@ -1,0 +1,209 @@
+//! What is written for many callers at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cgcg_core::{Batch, BoxFuture, Clock, Conn};
+
+use crate::service::create::{Wanted, create_all};
+use crate::store::claim::{Claimed, Request};
+use crate::store::lease::{Beat, Beaten, Done, Moved, Settled};
+use crate::store::{self, Now};
+use crate::wake::{Bells, Ends};
+use crate::{Created, TaskId};
+
+/// What every kind of write needs.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bells: Arc<Bells>,
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) keep_payload: bool,
+}
+
+impl Shared {
+    pub(crate) fn now(&self, conn: &Conn) -> Now {
+        store::now(&*self.clock, conn)
+    }
+
+    /// Once this commits, whoever waits for work looks for it.
+    pub(crate) fn ring_ready<'a>(
+        &self,
+        conn: &mut Conn,
+        queues: impl IntoIterator<Item = &'a str>,
+    ) {
+        let queues: HashSet<&str> = queues.into_iter().collect();
+        let queues: Vec<String> = queues.into_iter().map(str::to_owned).collect();
+        let bells = self.bells.clone();
+        conn.on_commit(move || queues.iter().for_each(|queue| bells.ready(queue)));
+    }
+
+    /// Once this commits, whoever waits for scheduled work looks at when it is due.
+    pub(crate) fn ring_scheduled(&self, conn: &mut Conn) {
+        let bells = self.bells.clone();
+        conn.on_commit(move || bells.scheduled());
+    }
+
+    /// Once this commits, whoever waits for the end of these hears of it.
+    pub(crate) fn ring_ended(&self, conn: &mut Conn, ids: Vec<TaskId>) {
+        let ends = self.ends.clone();
+        conn.on_commit(move || ends.ring(ids));
+    }
+}
+
+/// Each item is a list of tasks, stored all or none.
+pub(crate) struct Create(pub(crate) Shared);
+
+impl Batch for Create {
+    type Item = Vec<Wanted>;
+    type Answer = Vec<Created>;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Vec<Wanted>],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Created>>>> {
+        Box::pin(async move {
+            let wanted: Vec<&Wanted> = items.iter().flatten().collect();
+            let mut created = create_all(&self.0, conn, &wanted).await?.into_iter();
+            let lists = items
+                .iter()
+                .map(|list| created.by_ref().take(list.len()).collect());
+            Ok(lists.collect())
+        })
+    }
+
+    fn size(&self, item: &Vec<Wanted>) -> usize {
+        item.iter().map(|wanted| wanted.row.payload.len()).sum()
+    }
+}
+
+/// What one worker wants of one queue.
+pub(crate) struct Claim(pub(crate) Shared);
+
+pub(crate) struct ClaimItem {
+    pub(crate) queue: Arc<str>,
+    pub(crate) limit: usize,
+    pub(crate) lease: Duration,
+    pub(crate) worker: Arc<str>,
+    pub(crate) names: Arc<[String]>,
+}
+
+impl Batch for Claim {
+    type Item = ClaimItem;
+    type Answer = Vec<Claimed>;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [ClaimItem],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Claimed>>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(items.len());
+            for item in items {
+                let wanted = Request {
+                    queue: &item.queue,
+                    limit: i64::try_from(item.limit).unwrap_or(i64::MAX),
+                    lease: item.lease,
+                    worker: &item.worker,
+                    names: &item.names,
+                };
+                let now = self.0.now(conn);
+                answers.push(store::claim::claim(conn, now, &wanted).await?);
+            }
+            Ok(answers)
+        })
+    }
+}
+
+/// Answers whether the lease held.
+pub(crate) struct Complete(pub(crate) Shared);
+
+impl Batch for Complete {
+    type Item = Done;
+    type Answer = bool;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Done],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<bool>>> {
+        Box::pin(async move {
+            let (now, keep) = (self.0.now(conn), self.0.keep_payload);
+            let ended = store::lease::complete(conn, now, keep, items).await?;
+            let ended: HashSet<i64> = ended.into_iter().collect();
+            let held = |done: &&Done| ended.contains(&done.fence.seq);
+            let ids = items.iter().filter(held).map(|done| done.id).collect();
+            self.0.ring_ended(conn, ids);
+            Ok(items.iter().map(|done| held(&done)).collect())
+        })
+    }
+
+    fn size(&self, item: &Done) -> usize {
+        item.result.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Answers where the task went; `None` where the lease did not hold.
+pub(crate) struct Settle(pub(crate) Shared);
+
+impl Batch for Settle {
+    type Item = Settled;
+    type Answer = Option<Moved>;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Settled],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Option<Moved>>>> {
+        Box::pin(async move {
+            let now = self.0.now(conn);
+            let moved = store::lease::settle(conn, now, items).await?;
+            let ended = moved.iter().filter(|task| task.state >= 4);
+            self.0.ring_ended(conn, ended.map(|task| task.id).collect());
+            let ready = moved.iter().filter(|task| task.state == 2);
+            self.0
+                .ring_ready(conn, ready.map(|task| task.queue.as_str()));
+            if moved.iter().any(|task| task.state == 1) {
+                self.0.ring_scheduled(conn);
+            }
+            let mut moved = store::lease::by_seq(moved);
+            Ok(items
+                .iter()
+                .map(|item| moved.remove(&item.fence.seq))
+                .collect())
+        })
+    }
+}
+
+/// The signs of life of one worker.
+pub(crate) struct Beats(pub(crate) Shared);
+
+pub(crate) struct BeatItem {
+    pub(crate) worker: Arc<str>,
+    pub(crate) lease: Duration,
+    pub(crate) beats: Vec<Beat>,
+}
+
+impl Batch for Beats {
+    type Item = BeatItem;
+    type Answer = Vec<Beaten>;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [BeatItem],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Beaten>>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(items.len());
+            for item in items {
+                let now = self.0.now(conn);
+                answers.push(
+                    store::lease::beat(conn, now, item.lease, &item.worker, &item.beats).await?,
+                );
+            }
+            Ok(answers)
+        })
+    }
+}

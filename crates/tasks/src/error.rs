@@ -1,0 +1,111 @@
+use cgcg_core::{GroupError, Invalid, SeamError, TaskState};
+
+use crate::TaskId;
+
+/// What can go wrong, one variant per thing that a caller may do differently. But for [`Error::Unknown`], nothing was
+/// changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such task, or no longer.
+    #[error("no such task")]
+    NotFound,
+    /// It has ended: there is nothing left to cancel or to change.
+    #[error("the task has ended")]
+    Finished(TaskState),
+    /// A worker has it. Cancel it first, or wait for its end.
+    #[error("the task is running")]
+    Running,
+    /// It waits: there is nothing to delete yet. Cancel it first.
+    #[error("the task has not ended")]
+    NotFinished,
+    /// It succeeded. Make a new one.
+    #[error("a task that succeeded does not run again")]
+    NotRetryable,
+    /// Another live task has its unique key.
+    #[error("another task holds the unique key")]
+    UniqueKeyTaken {
+        /// That one, if it is still there.
+        existing: Option<TaskId>,
+    },
+    /// A field of the request does not fit.
+    #[error("{field}: {invalid}")]
+    Invalid {
+        /// Its name in the request.
+        field: &'static str,
+        /// Code and rule.
+        invalid: Invalid,
+    },
+    /// The payload or the result is larger than the settings allow. Store it elsewhere, and its address here.
+    #[error("larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The lease is over, and another execution may run. Stop, throw the result away, roll back.
+    #[error("the lease is lost")]
+    LeaseLost,
+    /// The connection is of another database than the queue: nothing could be stored in one transaction.
+    #[error("the connection is of another database")]
+    OtherDatabase,
+    /// Two handlers have one name.
+    #[error("two handlers are called {0}")]
+    TwoHandlers(String),
+    /// The system gave no thread, so heartbeats could stop when handlers block.
+    #[error("no thread for heartbeats: {0}")]
+    Thread(String),
+    /// The commit did not answer: perhaps it is stored. Repeat it with the same unique key.
+    #[error("the database did not answer; perhaps the task is stored")]
+    Unknown(#[source] sqlx::Error),
+    /// The database failed. Trying again may help.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    pub(crate) fn invalid(
+        field: &'static str,
+        code: &'static str,
+        rule: impl Into<String>,
+    ) -> Self {
+        Self::Invalid {
+            field,
+            invalid: Invalid::new(code, rule),
+        }
+    }
+}
+
+impl From<GroupError> for Error {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::NotStored(error) => Self::Database(error),
+            GroupError::Unknown(error) => Self::Unknown(error),
+        }
+    }
+}
+
+impl From<Error> for SeamError {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Database(error) => Self::Database(error),
+            Error::Unknown(_) => Self::Unknown(detail),
+            Error::OtherDatabase => Self::OtherDatabase,
+            Error::Invalid { invalid, .. } => Self::Refused {
+                code: invalid.code,
+                detail,
+            },
+            Error::TooLarge { .. } => Self::Refused {
+                code: "payload_too_large",
+                detail,
+            },
+            Error::UniqueKeyTaken { .. } => Self::Refused {
+                code: "unique_key_taken",
+                detail,
+            },
+            _ => Self::Refused {
+                code: "task_refused",
+                detail,
+            },
+        }
+    }
+}

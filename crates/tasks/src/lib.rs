@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod error;
+mod schemas;
+mod service;
+mod settings;
+mod store;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod wake;
+mod worker;
+
+use std::time::Duration;
+
+use cgcg_core::{Migrations, Step};
+
+pub use cgcg_core::{TaskFailure, TaskState, TaskStatus};
+pub use error::Error;
+pub use schemas::{
+    Cancelled, Created, Name, Payload, QueueName, TaskCreate, TaskFilter, TaskId, TaskLine,
+    TaskUpdate,
+};
+pub use service::Service;
+pub use settings::Settings;
+pub use typed::{Defaults, TaskBuilder, TypedTask};
+pub use worker::{Handlers, TaskCtx, TaskError, Worker};
+
+/// The tables of this feature.
+pub static MIGRATIONS: Migrations = Migrations {
+    ledger: "_migrations_tasks",
+    steps: &[Step {
+        version: 1,
+        name: "init",
+        sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_init.postgres.sql"),
+    }],
+};
+
+/// As the database wants it.
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,87 @@
+mod change;
+pub(crate) mod create;
+pub(crate) mod lease;
+mod queue;
+mod read;
+pub(crate) mod tend;
+
+use std::fmt;
+use std::sync::Arc;
+
+use cgcg_core::{Clock, Conn, Db, Joined};
+
+use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
+use crate::wake::{Bells, Ends};
+use crate::{Error, Settings};
+
+/// Stores tasks, tells how they stand, changes them. A cheap clone; one per process.
+///
+/// What many callers want written at the same time is written together, with one commit for all. Inside of an open
+/// transaction of SQLite call only what takes the [`Conn`]: anything else waits for the writer that you hold.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    settings: Settings,
+    shared: Shared,
+    // In the order in which one transaction writes them: what frees others first.
+    complete: Joined<Complete>,
+    settle: Joined<Settle>,
+    beats: Joined<Beats>,
+    create: Joined<Create>,
+    claim: Joined<Claim>,
+}
+
+impl Service {
+    /// Works on a database where [`crate::MIGRATIONS`] have run, with settings whose `validate` found nothing.
+    pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let shared = Shared {
+            clock,
+            bells: Arc::new(Bells::default()),
+            ends: Arc::new(Ends::default()),
+            keep_payload: settings.keep_payload,
+        };
+        Self(Arc::new(Inner {
+            complete: db.join(Complete(shared.clone())),
+            settle: db.join(Settle(shared.clone())),
+            beats: db.join(Beats(shared.clone())),
+            create: db.join(Create(shared.clone())),
+            claim: db.join(Claim(shared.clone())),
+            db,
+            settings,
+            shared,
+        }))
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.shared.clock
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn bells(&self) -> &Bells {
+        &self.0.shared.bells
+    }
+
+    fn own(&self, conn: &Conn) -> Result<(), Error> {
+        match conn.belongs_to(&self.0.db) {
+            true => Ok(()),
+            false => Err(Error::OtherDatabase),
+        }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("db", &self.0.db)
+            .finish_non_exhaustive()
+    }
+}

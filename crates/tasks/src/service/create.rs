@@ -1,0 +1,290 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use cgcg_core::{Conn, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::Service;
+use crate::batch::Shared;
+use crate::settings::LONGEST;
+use crate::store::enqueue::{NewRow, enqueue, existing};
+use crate::store::key;
+use crate::{Created, Error, Name, Payload, TaskCreate, TaskId, micros};
+
+/// Tasks in one statement and transaction, at most.
+const CHUNK: usize = 1_000;
+/// How far ahead a task may be scheduled.
+const AHEAD: Duration = Duration::from_secs(5 * 366 * 24 * 3_600);
+/// How often a unique key is asked for that changes hands meanwhile.
+const TRIES: usize = 3;
+
+/// A task that may be stored.
+pub(crate) struct Wanted {
+    pub(crate) row: NewRow,
+    /// With a unique key: how long it is taken, whatever becomes of the task.
+    window: Option<Duration>,
+}
+
+impl Service {
+    /// Makes one task for the handler called `name`, with what the settings say; durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::TooLarge`], [`Error::Unknown`], [`Error::Database`].
+    pub async fn create_task(
+        &self,
+        name: &str,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<TaskId, Error> {
+        let name: Name = name.parse().map_err(|invalid| Error::Invalid {
+            field: "name",
+            invalid,
+        })?;
+        let payload = Payload::of(payload).map_err(|invalid| Error::Invalid {
+            field: "payload",
+            invalid,
+        })?;
+        Ok(self.create(TaskCreate::new(name, payload)).await?.id)
+    }
+
+    /// Makes one task; durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Service::create_task`].
+    pub async fn create(&self, new: TaskCreate) -> Result<Created, Error> {
+        let created = self.create_many(vec![new]).await?;
+        created.first().copied().ok_or(Error::NotFound)
+    }
+
+    /// Makes any number of tasks, in their order; all or none of each thousand.
+    ///
+    /// # Errors
+    /// As [`Service::create_task`]. Where one does not fit, none is made; where the database fails, earlier thousands
+    /// may be stored.
+    pub async fn create_many(&self, new: Vec<TaskCreate>) -> Result<Vec<Created>, Error> {
+        let mut wanted = Vec::with_capacity(new.len());
+        for new in new {
+            wanted.push(self.check(new)?);
+        }
+        let mut created = Vec::with_capacity(wanted.len());
+        while !wanted.is_empty() {
+            let rest = wanted.split_off(wanted.len().min(CHUNK));
+            created.extend(self.0.create.write(wanted).await?);
+            wanted = rest;
+        }
+        Ok(created)
+    }
+
+    /// Makes one task in the caller's transaction: it exists if that commits.
+    ///
+    /// # Errors
+    /// As [`Service::create_task`]; [`Error::OtherDatabase`]. Then roll back.
+    pub async fn create_in(&self, conn: &mut Conn, new: TaskCreate) -> Result<Created, Error> {
+        self.own(conn)?;
+        let wanted = self.check(new)?;
+        let created = create_all(&self.0.shared, conn, &[&wanted]).await?;
+        created.first().copied().ok_or(Error::NotFound)
+    }
+
+    fn check(&self, new: TaskCreate) -> Result<Wanted, Error> {
+        let settings = self.settings();
+        let limit = settings.payload_limit.bytes();
+        if new.payload.as_str().len() > limit {
+            return Err(Error::TooLarge { limit });
+        }
+        let max_attempts = new.max_attempts.unwrap_or(settings.default_max_attempts);
+        let timeout = new.timeout.unwrap_or(settings.default_timeout.get());
+        if !(1..=100).contains(&max_attempts) {
+            return Err(out_of_range("max_attempts", "expected 1 to 100"));
+        }
+        if timeout < Duration::from_secs(1) || timeout > LONGEST.get() {
+            return Err(out_of_range("timeout", "expected 1 s to 7 d"));
+        }
+        let run_at = self.run_at(&new)?;
+        let unique_key = unique_key(&new)?;
+        if new.owner.len() > 128 || new.owner.contains('\0') {
+            return Err(Error::invalid(
+                "owner",
+                "text_invalid",
+                "expected at most 128 bytes without NUL",
+            ));
+        }
+        Ok(Wanted {
+            window: new.unique_for,
+            row: NewRow {
+                id: TaskId::new(self.clock().now()),
+                owner: new.owner,
+                queue: new.queue.unwrap_or_default().as_str().to_owned(),
+                name: new.name.as_str().to_owned(),
+                priority: checked_priority(new.priority)?.unwrap_or(100),
+                run_at,
+                max_attempts: i32::try_from(max_attempts).unwrap_or(i32::MAX),
+                timeout_us: micros(timeout),
+                unique_key,
+                payload: new.payload.into_string(),
+            },
+        })
+    }
+
+    fn run_at(&self, new: &TaskCreate) -> Result<Option<Timestamp>, Error> {
+        match (new.run_at, new.delay) {
+            (Some(_), Some(_)) => Err(Error::invalid(
+                "run_at",
+                "run_at_ambiguous",
+                "expected a time or a delay, not both",
+            )),
+            (at, None) => self.checked_time(at),
+            (None, Some(delay)) => self.checked_time(Some(self.clock().now() + delay)),
+        }
+    }
+
+    pub(super) fn checked_time(&self, at: Option<Timestamp>) -> Result<Option<Timestamp>, Error> {
+        if at.is_some_and(|at| at > self.clock().now() + AHEAD) {
+            return Err(Error::invalid(
+                "run_at",
+                "run_at_too_far",
+                "expected at most 5 years ahead",
+            ));
+        }
+        Ok(at)
+    }
+}
+
+fn out_of_range(field: &'static str, rule: &'static str) -> Error {
+    Error::invalid(field, "out_of_range", rule)
+}
+
+pub(super) fn checked_priority(priority: Option<i16>) -> Result<Option<i16>, Error> {
+    match priority {
+        Some(number) if !(0..1_000).contains(&number) => {
+            Err(out_of_range("priority", "expected 0 to 999"))
+        }
+        fits => Ok(fits),
+    }
+}
+
+/// Half of a hash: the keys of two owners or names never meet.
+fn unique_key(new: &TaskCreate) -> Result<Option<Vec<u8>>, Error> {
+    let Some(key) = &new.unique_key else {
+        return match new.unique_for {
+            Some(_) => Err(Error::invalid(
+                "unique_for",
+                "unique_key_missing",
+                "expected with unique_key alone",
+            )),
+            None => Ok(None),
+        };
+    };
+    if key.is_empty() || key.len() > 256 {
+        return Err(Error::invalid(
+            "unique_key",
+            "key_too_long",
+            "expected 1 to 256 bytes",
+        ));
+    }
+    if new
+        .unique_for
+        .is_some_and(|time| time.is_zero() || time > LONGEST.get())
+    {
+        return Err(out_of_range("unique_for", "expected up to 7 d"));
+    }
+    let mut hash = Sha256::new();
+    for part in [&new.owner, new.name.as_str(), key] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Ok(Some(hash.finalize()[..16].to_vec()))
+}
+
+/// Stores what no other task keeps out, and answers one for each, in their order.
+pub(crate) async fn create_all(
+    shared: &Shared,
+    conn: &mut Conn,
+    wanted: &[&Wanted],
+) -> sqlx::Result<Vec<Created>> {
+    // Two transactions that take the same keys in opposite order would wait for each other.
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|index| wanted[*index].row.unique_key.as_deref());
+    let mut created: Vec<_> = wanted.iter().map(|wanted| fresh(wanted.row.id)).collect();
+    let mut rows = Vec::with_capacity(wanted.len());
+    for index in order {
+        if let Some(holder) = window(shared, conn, wanted[index]).await? {
+            created[index] = known(holder);
+        } else {
+            rows.push((index, &wanted[index].row));
+        }
+    }
+    let new: Vec<&NewRow> = rows.iter().map(|(_, row)| *row).collect();
+    let now = shared.now(conn);
+    let stored: HashSet<TaskId> = enqueue(conn, now, &new).await?.into_iter().collect();
+    for (index, row) in rows {
+        if stored.contains(&row.id) {
+            continue;
+        }
+        let holder = holder(shared, conn, row).await?;
+        if holder != row.id {
+            created[index] = known(holder);
+            if let (Some(_), Some(key)) = (wanted[index].window, &row.unique_key) {
+                key::point(conn, key, holder).await?;
+            }
+        }
+    }
+    ring(shared, conn, &new);
+    Ok(created)
+}
+
+const fn fresh(id: TaskId) -> Created {
+    Created {
+        id,
+        existing: false,
+    }
+}
+
+const fn known(id: TaskId) -> Created {
+    Created { id, existing: true }
+}
+
+/// Who has taken the key for a time; `None` where nobody had, or nobody has to.
+async fn window(shared: &Shared, conn: &mut Conn, wanted: &Wanted) -> sqlx::Result<Option<TaskId>> {
+    let (Some(time), Some(key)) = (wanted.window, &wanted.row.unique_key) else {
+        return Ok(None);
+    };
+    for _ in 0..TRIES {
+        let now = shared.now(conn);
+        if key::take(conn, now, key, wanted.row.id, time).await? {
+            return Ok(None);
+        }
+        // Gone again: its time was over.
+        if let Some(holder) = key::find(conn, key).await? {
+            return Ok(Some(holder));
+        }
+    }
+    Err(changes_hands())
+}
+
+/// The live task that keeps `row` out, or `row` itself, where that one has ended meanwhile and it is stored now.
+async fn holder(shared: &Shared, conn: &mut Conn, row: &NewRow) -> sqlx::Result<TaskId> {
+    for _ in 0..TRIES {
+        if let Some(key) = &row.unique_key
+            && let Some(holder) = existing(conn, key).await?
+        {
+            return Ok(holder);
+        }
+        let now = shared.now(conn);
+        if !enqueue(conn, now, &[row]).await?.is_empty() {
+            return Ok(row.id);
+        }
+    }
+    Err(changes_hands())
+}
+
+fn changes_hands() -> sqlx::Error {
+    sqlx::Error::Protocol("a unique key changes hands too fast".to_owned())
+}
+
+fn ring(shared: &Shared, conn: &mut Conn, rows: &[&NewRow]) {
+    shared.ring_ready(conn, rows.iter().map(|row| row.queue.as_str()));
+    if rows.iter().any(|row| row.run_at.is_some()) {
+        shared.ring_scheduled(conn);
+    }
+}

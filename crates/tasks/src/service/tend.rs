@@ -1,0 +1,207 @@
+//! What keeps the queue in order: rescue, promotion, retention. Any number of processes may do it at once.
+
+pub(crate) mod rescue;
+
+use std::time::Duration;
+
+use cgcg_core::{Engine, Timestamp};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Service;
+use crate::Error;
+use crate::TaskState;
+use crate::schemas::number;
+use crate::store::{key, read, tend, worker};
+
+/// Rows in one transaction: others wait for the writer meanwhile.
+const BATCH: i64 = 500;
+const SWEEP: Duration = Duration::from_secs(1);
+const PURGE: Duration = Duration::from_secs(60);
+/// The pause where somebody else is about to make ready what is due.
+const DUE: Duration = Duration::from_millis(10);
+/// Partitions are made so many days ahead.
+const DAYS_AHEAD: i32 = 8;
+const DAY: i64 = 24 * 3_600 * 1_000_000;
+
+impl Service {
+    /// Takes leases away that are over, makes scheduled work ready, removes what was kept long enough; until `stop`.
+    ///
+    /// Some process must do it. Any number may: nothing is done twice. A [`crate::Worker`] does it by itself.
+    pub async fn maintain_until(&self, stop: CancellationToken) {
+        tokio::join!(
+            self.rescue_until(&stop),
+            self.promote_until(&stop),
+            self.sweep_until(&stop),
+            self.purge_until(&stop),
+        );
+    }
+
+    /// `false` where it is time to end.
+    pub(crate) async fn pause(&self, time: Duration, stop: &CancellationToken) -> bool {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => false,
+            () = self.clock().sleep(time) => true,
+        }
+    }
+
+    async fn promote_until(&self, stop: &CancellationToken) {
+        let poll = self.settings().poll.get();
+        loop {
+            let pause = match self.promote().await {
+                Ok(pause) => pause.min(poll),
+                Err(error) => {
+                    warn!(%error, "cannot make scheduled tasks ready; trying again");
+                    poll
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.bells().until_scheduled() => {}
+                () = self.clock().sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Makes ready what is due; answers how long nothing else will be.
+    pub(crate) async fn promote(&self) -> Result<Duration, Error> {
+        loop {
+            let mut conn = self.0.db.read().await?;
+            let now = self.0.shared.now(&conn);
+            let left = read::next_due(&mut conn, now).await?;
+            let left = left.unwrap_or(Duration::MAX);
+            if !left.is_zero() {
+                return Ok(left);
+            }
+            drop(conn);
+            let mut conn = self.0.db.begin().await?;
+            let now = self.0.shared.now(&conn);
+            let queues = tend::promote(&mut conn, now, BATCH).await?;
+            let promoted = queues.len();
+            self.0
+                .shared
+                .ring_ready(&mut conn, queues.iter().map(String::as_str));
+            conn.commit().await?;
+            if promoted == 0 {
+                // Others were quicker, or hold the rows.
+                return Ok(DUE);
+            }
+        }
+    }
+
+    async fn sweep_until(&self, stop: &CancellationToken) {
+        if self.0.db.engine() == Engine::Sqlite {
+            return;
+        }
+        while self.pause(SWEEP, stop).await {
+            if let Err(error) = self.sweep().await {
+                warn!(%error, "cannot sweep ended tasks; trying again");
+            }
+        }
+    }
+
+    /// PostgreSQL: failed and cancelled tasks leave the hot table.
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        loop {
+            let mut conn = self.0.db.begin().await?;
+            let swept = tend::sweep(&mut conn, 2 * BATCH).await?;
+            conn.commit().await?;
+            if swept < 2 * BATCH as u64 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn purge_until(&self, stop: &CancellationToken) {
+        loop {
+            match self.purge().await {
+                Ok(0) => {}
+                Ok(rows) => debug!(rows, "ended tasks removed"),
+                Err(error) => warn!(%error, "cannot remove ended tasks; trying again in a minute"),
+            }
+            if !self.pause(PURGE, stop).await {
+                return;
+            }
+        }
+    }
+
+    /// Removes what was kept long enough; answers how many tasks that were.
+    pub(crate) async fn purge(&self) -> Result<u64, Error> {
+        let settings = self.settings();
+        let keep = [
+            (TaskState::Succeeded, settings.keep_succeeded),
+            (TaskState::Cancelled, settings.keep_cancelled),
+            (TaskState::Failed, settings.keep_failed),
+        ];
+        if self.0.db.engine() == Engine::Postgres {
+            self.partitions().await?;
+        }
+        let mut removed = 0;
+        for (state, time) in keep {
+            let before = self.clock().now() - time.get();
+            removed += self.purge_ended(state, before).await?;
+        }
+        self.purge_keys().await?;
+        let mut conn = self.0.db.begin().await?;
+        let now = self.0.shared.now(&conn);
+        worker::gone(&mut conn, now, "", 10 * settings.lease.get()).await?;
+        conn.commit().await?;
+        Ok(removed)
+    }
+
+    async fn purge_ended(&self, state: TaskState, before: Timestamp) -> Result<u64, Error> {
+        let mut removed = 0;
+        loop {
+            let mut conn = self.0.db.begin().await?;
+            let rows = tend::purge(&mut conn, number(state), before, BATCH).await?;
+            conn.commit().await?;
+            removed += rows;
+            if rows == 0 {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn purge_keys(&self) -> Result<(), Error> {
+        loop {
+            let mut conn = self.0.db.begin().await?;
+            let now = self.0.shared.now(&conn);
+            let rows = key::purge(&mut conn, now, BATCH).await?;
+            conn.commit().await?;
+            if rows == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// PostgreSQL: makes the days to come, drops those in which nothing is left to keep. Without the right to create
+    /// tables, all goes into the default partition.
+    async fn partitions(&self) -> Result<(), Error> {
+        let (now, settings) = (self.clock().now(), self.settings());
+        let failed = now - settings.keep_failed.get();
+        let others = now
+            - settings
+                .keep_succeeded
+                .get()
+                .max(settings.keep_cancelled.get());
+        let mut conn = self.0.db.begin().await?;
+        match tend::add_partitions(&mut conn, now.micros().div_euclid(DAY), DAYS_AHEAD).await {
+            Ok(_) => conn.commit().await?,
+            Err(error) => {
+                warn!(%error, "cannot make partitions for ended tasks; the default one takes them")
+            }
+        }
+        let days = tend::days(&mut self.0.db.read().await?).await?;
+        let last = failed.max(others).micros().div_euclid(DAY);
+        for day in days.into_iter().take_while(|day| *day < last) {
+            let mut conn = self.0.db.begin().await?;
+            match tend::drop_partition(&mut conn, day, failed, others).await {
+                Ok(_) => conn.commit().await?,
+                Err(error) => debug!(%error, day, "a partition is in use; trying again"),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Every SQL statement of this feature. A service opens and commits; nothing here does.
+//!
+//! The first bound value is the time, wherever a statement needs it: see [`Now`]. Each change of a state is one
+//! conditional statement. No row back means that the state had moved on; it is never tried without the condition.
+
+pub(crate) mod blob;
+pub(crate) mod change;
+pub(crate) mod claim;
+pub(crate) mod enqueue;
+pub(crate) mod key;
+pub(crate) mod lease;
+pub(crate) mod read;
+pub(crate) mod tend;
+pub(crate) mod worker;
+
+use cgcg_core::{Clock, Conn, Engine, Timestamp, on};
+
+/// The time for a statement. `None` on PostgreSQL in production: there the database's own clock is taken, so that all
+/// processes share one.
+pub(crate) type Now = Option<Timestamp>;
+
+/// As `conn` wants it.
+pub(crate) fn now(clock: &dyn Clock, conn: &Conn) -> Now {
+    match conn.engine() {
+        Engine::Sqlite => Some(clock.now()),
+        Engine::Postgres => clock.pinned(),
+    }
+}
+
+/// The time that statements see.
+pub(crate) async fn time(conn: &mut Conn, now: Now) -> sqlx::Result<Timestamp> {
+    let sql = "select coalesce($1, now) from task_clock";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(now)
+        .fetch_one(c)
+        .await)
+}
+
+/// For [`chunks`]: one JSON text, so that the statement is constant and stays prepared.
+pub(crate) fn json(batch: &impl serde::Serialize) -> sqlx::Result<String> {
+    serde_json::to_string(batch).map_err(|wrong| sqlx::Error::Encode(wrong.into()))
+}

@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use cgcg_core::{Array, Conn, Engine, Timestamp, on};
+
+use super::blob::{self, Kind};
+use super::{Now, json};
+use crate::{TaskId, micros};
+
+/// What a worker wants.
+#[derive(Clone)]
+pub(crate) struct Request<'a> {
+    pub(crate) queue: &'a str,
+    pub(crate) limit: i64,
+    pub(crate) lease: Duration,
+    pub(crate) worker: &'a str,
+    /// Those that it has handlers for.
+    pub(crate) names: &'a [String],
+}
+
+/// A task with the right to run it once.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Claimed {
+    pub(crate) seq: i64,
+    pub(crate) id: TaskId,
+    pub(crate) name: String,
+    pub(crate) priority: i16,
+    pub(crate) run_at: Timestamp,
+    pub(crate) tick_at: Option<Timestamp>,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+    pub(crate) lease: i64,
+    pub(crate) timeout_us: i64,
+    /// Always there once [`claim`] is done.
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+/// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue is paused.
+pub(crate) async fn claim(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+) -> sqlx::Result<Vec<Claimed>> {
+    let mut claimed = match conn.engine() {
+        Engine::Sqlite => sqlite(conn, now, wanted).await?,
+        Engine::Postgres => postgres(conn, now, wanted).await?,
+    };
+    // `returning` has no order.
+    claimed.sort_unstable_by_key(|task| (task.priority, task.run_at, task.seq));
+    Ok(claimed)
+}
+
+async fn sqlite(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Result<Vec<Claimed>> {
+    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $4,
+                 deadline_at = $1 + timeout_us, worker = $5, started_at = $1
+               where seq in (
+                   select seq from task where queue = $2 and state = 2 and name in (select value from json_each($6))
+                   order by priority, run_at, seq limit $3)
+                 and not exists (select 1 from task_queue where name = $2 and gated)
+               returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload";
+    let names = json(&wanted.names)?;
+    let mut claimed: Vec<Claimed> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(wanted.queue)
+        .bind(wanted.limit)
+        .bind(micros(wanted.lease))
+        .bind(wanted.worker)
+        .bind(names)
+        .fetch_all(c)
+        .await?);
+    let large = claimed.iter().filter(|task| task.payload.is_none());
+    let large: Vec<i64> = large.map(|task| task.seq).collect();
+    if !large.is_empty() {
+        let mut blobs = blob::find(conn, &large, Kind::Payload).await?;
+        for task in claimed.iter_mut().filter(|task| task.payload.is_none()) {
+            task.payload = blobs.remove(&task.seq);
+        }
+    }
+    Ok(claimed)
+}
+
+/// Rows are picked by `= any (array(…))`: from a join, a generic plan cannot see the limit, and reads the whole table.
+async fn postgres(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Result<Vec<Claimed>> {
+    let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
+               c as materialized (
+                 select seq from task where queue = $2 and state = 2 and name = any ($6::text[])
+                   and not exists (select from task_queue where name = $2 and gated)
+                 order by priority, run_at, seq limit $3 for update skip locked)
+               update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
+                 deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
+               from n where t.seq = any (array(select seq from c))
+               returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
+                 t.timeout_us, t.payload";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(wanted.queue)
+        .bind(wanted.limit)
+        .bind(micros(wanted.lease))
+        .bind(wanted.worker)
+        .bind(Array(wanted.names.to_vec()))
+        .fetch_all(c)
+        .await)
+}

@@ -1,0 +1,187 @@
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use cgcg_core::{Array, Conn, Engine, Timestamp, on};
+
+use super::Now;
+use super::blob::{self, INLINE, Kind};
+use crate::TaskId;
+
+/// A task that is not yet stored.
+pub(crate) struct NewRow {
+    pub(crate) id: TaskId,
+    pub(crate) owner: String,
+    pub(crate) queue: String,
+    pub(crate) name: String,
+    pub(crate) priority: i16,
+    /// At once where absent.
+    pub(crate) run_at: Option<Timestamp>,
+    pub(crate) max_attempts: i32,
+    pub(crate) timeout_us: i64,
+    /// 16 bytes; one task with it may live.
+    pub(crate) unique_key: Option<Vec<u8>>,
+    pub(crate) payload: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    seq: i64,
+    id: TaskId,
+}
+
+/// Stores what no live task with the same unique key keeps out, in one statement per chunk; answers the ids of those
+/// that were stored.
+///
+/// On PostgreSQL the rows come sorted by unique key: two batches in opposite order would wait for each other.
+pub(crate) async fn enqueue(
+    conn: &mut Conn,
+    now: Now,
+    rows: &[&NewRow],
+) -> sqlx::Result<Vec<TaskId>> {
+    match conn.engine() {
+        Engine::Sqlite => {
+            let mut stored = Vec::with_capacity(rows.len());
+            let mut rest = rows;
+            while !rest.is_empty() {
+                let (size, sql) = sqlite_text(rest.len());
+                let (chunk, others) = rest.split_at(size);
+                sqlite(conn, now, sql, chunk, &mut stored).await?;
+                rest = others;
+            }
+            Ok(stored)
+        }
+        Engine::Postgres => postgres(conn, now, rows).await,
+    }
+}
+
+const COLUMNS: usize = 10;
+
+/// Three texts, so that each stays prepared: for 64, 8 and 1 rows.
+static SQLITE: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    [64, 8, 1].map(|rows| {
+        let tuples: Vec<String> = (0..rows).map(|row| sqlite_tuple(row * COLUMNS + 1)).collect();
+        let sql = format!(
+            "insert into task (id, owner, queue, name, state, priority, run_at, max_attempts, timeout_us, unique_key,
+               conc_key, payload, created_at)
+             values {}
+             on conflict (unique_key) where unique_key is not null and state < 4 do nothing
+             returning seq, id",
+            tuples.join(", ")
+        );
+        (rows, sql)
+    })
+});
+
+/// One row whose values are bound after the first `before`.
+fn sqlite_tuple(before: usize) -> String {
+    let [
+        id,
+        owner,
+        queue,
+        name,
+        priority,
+        run_at,
+        attempts,
+        timeout,
+        unique,
+        payload,
+    ] = std::array::from_fn(|column| format!("${}", before + column + 1));
+    format!(
+        "({id}, {owner}, {queue}, {name}, case when {run_at} > $1 then 1 else 2 end, {priority}, \
+         coalesce({run_at}, $1), {attempts}, {timeout}, {unique}, \
+         (select '' from task_queue where name = {queue} and keyed), {payload}, $1)"
+    )
+}
+
+/// The largest text that `rows` fill, and its size.
+fn sqlite_text(rows: usize) -> (usize, &'static str) {
+    let [large, middle, one] = &*SQLITE;
+    let (size, sql) = [large, middle]
+        .into_iter()
+        .find(|(size, _)| rows >= *size)
+        .unwrap_or(one);
+    (*size, sql)
+}
+
+async fn sqlite(
+    conn: &mut Conn,
+    now: Now,
+    sql: &'static str,
+    rows: &[&NewRow],
+    stored: &mut Vec<TaskId>,
+) -> sqlx::Result<()> {
+    let back: Vec<Stored> = on!(conn, |c| {
+        let mut query = sqlx::query_as(sql).bind(now);
+        for row in rows {
+            query = query
+                .bind(row.id)
+                .bind(&row.owner)
+                .bind(&row.queue)
+                .bind(&row.name)
+                .bind(row.priority)
+                .bind(row.run_at)
+                .bind(row.max_attempts)
+                .bind(row.timeout_us)
+                .bind(row.unique_key.as_deref())
+                .bind(small(&row.payload));
+        }
+        query.fetch_all(c).await?
+    });
+    stored.extend(back.iter().map(|row| row.id));
+    if rows.iter().any(|row| small(&row.payload).is_none()) {
+        let seqs: HashMap<_, _> = back.iter().map(|row| (row.id, row.seq)).collect();
+        for row in rows.iter().filter(|row| small(&row.payload).is_none()) {
+            if let Some(seq) = seqs.get(&row.id) {
+                blob::put(conn, *seq, Kind::Payload, &row.payload).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `None` for what goes into a blob.
+fn small(payload: &str) -> Option<&[u8]> {
+    (payload.len() <= INLINE).then_some(payload.as_bytes())
+}
+
+async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<Vec<TaskId>> {
+    let sql = "insert into task (id, owner, queue, name, state, priority, run_at, max_attempts, timeout_us, unique_key,
+                 conc_key, payload, created_at)
+               select x.id, x.owner, x.queue, x.name, case when x.run_at > c.now then 1 else 2 end, x.priority,
+                 coalesce(x.run_at, c.now), x.max_attempts, x.timeout_us, x.unique_key,
+                 (select '' from task_queue q where q.name = x.queue and q.keyed), x.payload, c.now
+               from (select coalesce($1::bigint, (select now from task_clock)) as now) c,
+                 unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::int[],
+                   $9::bigint[], $10::bytea[], $11::bytea[])
+                 as x (id, owner, queue, name, priority, run_at, max_attempts, timeout_us, unique_key, payload)
+               on conflict (unique_key) where unique_key is not null and state < 4 do nothing
+               returning seq, id";
+    let stored: Vec<Stored> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(column(rows, |row| row.id.uuid()))
+        .bind(column(rows, |row| row.owner.clone()))
+        .bind(column(rows, |row| row.queue.clone()))
+        .bind(column(rows, |row| row.name.clone()))
+        .bind(column(rows, |row| row.priority))
+        .bind(column(rows, |row| row.run_at.map(Timestamp::micros)))
+        .bind(column(rows, |row| row.max_attempts))
+        .bind(column(rows, |row| row.timeout_us))
+        .bind(column(rows, |row| row.unique_key.clone()))
+        .bind(column(rows, |row| row.payload.clone().into_bytes()))
+        .fetch_all(c)
+        .await?);
+    Ok(stored.into_iter().map(|row| row.id).collect())
+}
+
+fn column<T>(rows: &[&NewRow], value: impl Fn(&NewRow) -> T) -> Array<T> {
+    rows.iter().map(|row| value(row)).collect()
+}
+
+/// The live task with this unique key.
+pub(crate) async fn existing(conn: &mut Conn, unique_key: &[u8]) -> sqlx::Result<Option<TaskId>> {
+    let sql = "select id from task where unique_key = $1 and unique_key is not null and state < 4";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(unique_key)
+        .fetch_optional(c)
+        .await)
+}

@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use cgcg_core::{Conn, Engine, Timestamp, on};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use super::Now;
+use super::blob::{self, Kind};
+use crate::TaskId;
+use crate::schemas::{TaskFilter, TaskInDb};
+
+/// With its result.
+pub(crate) async fn find(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<TaskInDb>> {
+    let sql = "select id, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
+                 errors, result, created_at, started_at, finished_at, seq
+               from task_all where id = $1";
+    let mut found: Option<TaskInDb> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await?);
+    if let Some(task) = &mut found
+        && let (Engine::Sqlite, 4, None, Some(seq)) =
+            (conn.engine(), task.state, &task.result, task.seq)
+    {
+        task.result = blob::find(conn, &[seq], Kind::Result).await?.remove(&seq);
+    }
+    Ok(found)
+}
+
+/// One line of a list: no result, no errors.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Line {
+    pub(crate) id: TaskId,
+    pub(crate) queue: String,
+    pub(crate) name: String,
+    pub(crate) state: i16,
+    pub(crate) priority: i16,
+    pub(crate) run_at: Timestamp,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+    pub(crate) cancel_requested: bool,
+    pub(crate) progress: Option<Json<Box<RawValue>>>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+}
+
+/// Newest first, of those before `before`. It looks at `looks` rows and no more, however few of them fit.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    before: TaskId,
+    looks: i64,
+    filter: &TaskFilter,
+    limit: i64,
+) -> sqlx::Result<Vec<Line>> {
+    let sql = "select id, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
+                 created_at, started_at, finished_at
+               from (select * from task_all where id < $1 order by id desc limit $2) w
+               where owner = coalesce($3, owner) and state = coalesce($4, state) and queue = coalesce($5, queue)
+                 and name = coalesce($6, name)
+               order by id desc limit $7";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(before)
+        .bind(looks)
+        .bind(filter.owner.as_deref())
+        .bind(filter.state.map(crate::schemas::number))
+        .bind(filter.queue.as_ref().map(|queue| queue.as_str()))
+        .bind(filter.name.as_ref().map(|name| name.as_str()))
+        .bind(limit)
+        .fetch_all(c)
+        .await)
+}
+
+/// Where [`list`] stopped looking; `None` where it saw the end.
+pub(crate) async fn floor(
+    conn: &mut Conn,
+    before: TaskId,
+    looks: i64,
+) -> sqlx::Result<Option<TaskId>> {
+    let sql = "select id from task_all where id < $1 order by id desc limit 1 offset $2 - 1";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(before)
+        .bind(looks)
+        .fetch_optional(c)
+        .await)
+}
+
+/// How long until the next scheduled task is due: none where it is already. `None` where nothing is scheduled.
+pub(crate) async fn next_due(conn: &mut Conn, now: Now) -> sqlx::Result<Option<Duration>> {
+    let sql =
+        "select min(run_at) - coalesce($1, (select now from task_clock)) from task where state = 1";
+    let left: Option<i64> = on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(now)
+        .fetch_one(c)
+        .await?);
+    Ok(left.map(|left| Duration::from_micros(u64::try_from(left).unwrap_or_default())))
+}
+
+/// The live task that has the unique key of `id`.
+pub(crate) async fn key_holder(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<TaskId>> {
+    let sql = match conn.engine() {
+        Engine::Sqlite => {
+            "select id from task where unique_key is not null and state < 4
+               and unique_key = (select unique_key from task where id = $1)"
+        }
+        Engine::Postgres => {
+            "select id from task where unique_key is not null and state < 4
+               and unique_key = coalesce((select unique_key from task where id = $1),
+                 (select unique_key from task_done where id = $1))"
+        }
+    };
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
