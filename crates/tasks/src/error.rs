@@ -41,6 +41,9 @@ pub enum Error {
         /// In bytes.
         limit: usize,
     },
+    /// Others change it all the time. Try again.
+    #[error("others changed it meanwhile")]
+    Changed,
     /// The lease is over, and another execution may run. Stop, throw the result away, roll back.
     #[error("the lease is lost")]
     LeaseLost,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod cron;
 mod error;
 mod schemas;
 mod service;
@@ -19,8 +20,8 @@ use cgcg_core::{Migrations, Step};
 pub use cgcg_core::{TaskFailure, TaskState, TaskStatus};
 pub use error::Error;
 pub use schemas::{
-    Cancelled, Created, Name, Payload, QueueName, TaskCreate, TaskFilter, TaskId, TaskLine,
-    TaskUpdate,
+    Cancelled, Created, Name, Overlap, Payload, QueueName, Schedule, ScheduleCreate, TaskCreate,
+    TaskFilter, TaskId, TaskLine, TaskUpdate,
 };
 pub use service::Service;
 pub use settings::Settings;

@@ -1,5 +1,6 @@
 mod payload;
 mod row;
+mod schedule;
 mod word;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use cgcg_core::{Id, Task, TaskState, Timestamp};
 pub use payload::Payload;
 pub use row::TaskLine;
 pub(crate) use row::{TaskInDb, number, state, text};
+pub use schedule::{Overlap, Schedule, ScheduleCreate};
 pub use word::{Name, QueueName};
 
 /// Names a task.

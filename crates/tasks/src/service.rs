@@ -3,6 +3,7 @@ pub(crate) mod create;
 pub(crate) mod lease;
 mod queue;
 mod read;
+mod schedules;
 pub(crate) mod tend;
 
 use std::fmt;

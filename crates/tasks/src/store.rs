@@ -10,6 +10,7 @@ pub(crate) mod enqueue;
 pub(crate) mod key;
 pub(crate) mod lease;
 pub(crate) mod read;
+pub(crate) mod schedule;
 pub(crate) mod tend;
 pub(crate) mod worker;
 
@@ -36,7 +37,7 @@ pub(crate) async fn time(conn: &mut Conn, now: Now) -> sqlx::Result<Timestamp> {
         .await)
 }
 
-/// For [`chunks`]: one JSON text, so that the statement is constant and stays prepared.
+/// A batch as one JSON text, so that the statement is constant and stays prepared.
 pub(crate) fn json(batch: &impl serde::Serialize) -> sqlx::Result<String> {
     serde_json::to_string(batch).map_err(|wrong| sqlx::Error::Encode(wrong.into()))
 }

@@ -1,8 +1,10 @@
 mod change;
 mod create;
+mod cron;
 mod list;
 mod maintenance;
 mod model;
+mod schedules;
 mod settings;
 mod store;
 mod wait;

@@ -20,8 +20,7 @@ pub trait TypedTask: Serialize + DeserializeOwned + Send + 'static {
     }
 
     /// The pause after that attempt, from 1; the settings' where absent.
-    fn backoff(attempt: u32) -> Option<Duration> {
-        let _ = attempt;
+    fn backoff(_attempt: u32) -> Option<Duration> {
         None
     }
 }

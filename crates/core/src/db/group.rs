@@ -37,8 +37,7 @@ pub trait Batch: Send + Sync + 'static {
     ) -> BoxFuture<'a, sqlx::Result<Vec<Self::Answer>>>;
 
     /// How many bytes an item is, about: a transaction takes 4 MiB of one kind, and at least one item.
-    fn size(&self, item: &Self::Item) -> usize {
-        let _ = item;
+    fn size(&self, _item: &Self::Item) -> usize {
         0
     }
 }

@@ -10,7 +10,7 @@ use crate::batch::Shared;
 use crate::settings::LONGEST;
 use crate::store::enqueue::{NewRow, enqueue, existing};
 use crate::store::key;
-use crate::{Created, Error, Name, Payload, TaskCreate, TaskId, micros};
+use crate::{Created, Error, Name, Payload, Settings, TaskCreate, TaskId, micros};
 
 /// Tasks in one statement and transaction, at most.
 const CHUNK: usize = 1_000;
@@ -86,20 +86,28 @@ impl Service {
         created.first().copied().ok_or(Error::NotFound)
     }
 
+    /// As [`Service::create_in`], for the tick of a schedule.
+    pub(super) async fn create_tick(
+        &self,
+        conn: &mut Conn,
+        new: TaskCreate,
+        tick: Timestamp,
+    ) -> Result<TaskId, Error> {
+        let mut wanted = self.check(new)?;
+        wanted.row.tick_at = Some(tick);
+        let id = wanted.row.id;
+        create_all(&self.0.shared, conn, &[&wanted]).await?;
+        Ok(id)
+    }
+
     fn check(&self, new: TaskCreate) -> Result<Wanted, Error> {
         let settings = self.settings();
         let limit = settings.payload_limit.bytes();
         if new.payload.as_str().len() > limit {
             return Err(Error::TooLarge { limit });
         }
-        let max_attempts = new.max_attempts.unwrap_or(settings.default_max_attempts);
-        let timeout = new.timeout.unwrap_or(settings.default_timeout.get());
-        if !(1..=100).contains(&max_attempts) {
-            return Err(out_of_range("max_attempts", "expected 1 to 100"));
-        }
-        if timeout < Duration::from_secs(1) || timeout > LONGEST.get() {
-            return Err(out_of_range("timeout", "expected 1 s to 7 d"));
-        }
+        let max_attempts = checked_attempts(settings, new.max_attempts)?;
+        let timeout = checked_timeout(settings, new.timeout)?;
         let run_at = self.run_at(&new)?;
         let unique_key = unique_key(&new)?;
         if new.owner.len() > 128 || new.owner.contains('\0') {
@@ -118,7 +126,8 @@ impl Service {
                 name: new.name.as_str().to_owned(),
                 priority: checked_priority(new.priority)?.unwrap_or(100),
                 run_at,
-                max_attempts: i32::try_from(max_attempts).unwrap_or(i32::MAX),
+                tick_at: None,
+                max_attempts,
                 timeout_us: micros(timeout),
                 unique_key,
                 payload: new.payload.into_string(),
@@ -152,6 +161,25 @@ impl Service {
 
 fn out_of_range(field: &'static str, rule: &'static str) -> Error {
     Error::invalid(field, "out_of_range", rule)
+}
+
+pub(super) fn checked_attempts(settings: &Settings, attempts: Option<u32>) -> Result<i32, Error> {
+    let attempts = attempts.unwrap_or(settings.default_max_attempts);
+    match i32::try_from(attempts) {
+        Ok(fits @ 1..=100) => Ok(fits),
+        _ => Err(out_of_range("max_attempts", "expected 1 to 100")),
+    }
+}
+
+pub(super) fn checked_timeout(
+    settings: &Settings,
+    timeout: Option<Duration>,
+) -> Result<Duration, Error> {
+    let timeout = timeout.unwrap_or(settings.default_timeout.get());
+    match (Duration::from_secs(1)..=LONGEST.get()).contains(&timeout) {
+        true => Ok(timeout),
+        false => Err(out_of_range("timeout", "expected 1 s to 7 d")),
+    }
 }
 
 pub(super) fn checked_priority(priority: Option<i16>) -> Result<Option<i16>, Error> {

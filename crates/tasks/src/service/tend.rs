@@ -1,4 +1,4 @@
-//! What keeps the queue in order: rescue, promotion, retention. Any number of processes may do it at once.
+//! What keeps the queue in order: rescue, promotion, schedules, retention. Any number of processes may do it at once.
 
 pub(crate) mod rescue;
 
@@ -25,13 +25,14 @@ const DAYS_AHEAD: i32 = 8;
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 impl Service {
-    /// Takes leases away that are over, makes scheduled work ready, removes what was kept long enough; until `stop`.
+    /// Takes leases away that are over, makes scheduled work ready, fires schedules, removes what was kept long enough; until `stop`.
     ///
     /// Some process must do it. Any number may: nothing is done twice. A [`crate::Worker`] does it by itself.
     pub async fn maintain_until(&self, stop: CancellationToken) {
         tokio::join!(
             self.rescue_until(&stop),
             self.promote_until(&stop),
+            self.fire_until(&stop),
             self.sweep_until(&stop),
             self.purge_until(&stop),
         );

@@ -16,6 +16,8 @@ pub(crate) struct NewRow {
     pub(crate) priority: i16,
     /// At once where absent.
     pub(crate) run_at: Option<Timestamp>,
+    /// The time for which a schedule made it.
+    pub(crate) tick_at: Option<Timestamp>,
     pub(crate) max_attempts: i32,
     pub(crate) timeout_us: i64,
     /// 16 bytes; one task with it may live.
@@ -54,15 +56,15 @@ pub(crate) async fn enqueue(
     }
 }
 
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 11;
 
 /// Three texts, so that each stays prepared: for 64, 8 and 1 rows.
 static SQLITE: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
     [64, 8, 1].map(|rows| {
         let tuples: Vec<String> = (0..rows).map(|row| sqlite_tuple(row * COLUMNS + 1)).collect();
         let sql = format!(
-            "insert into task (id, owner, queue, name, state, priority, run_at, max_attempts, timeout_us, unique_key,
-               conc_key, payload, created_at)
+            "insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
+               unique_key, conc_key, payload, created_at)
              values {}
              on conflict (unique_key) where unique_key is not null and state < 4 do nothing
              returning seq, id",
@@ -81,6 +83,7 @@ fn sqlite_tuple(before: usize) -> String {
         name,
         priority,
         run_at,
+        tick,
         attempts,
         timeout,
         unique,
@@ -88,7 +91,7 @@ fn sqlite_tuple(before: usize) -> String {
     ] = std::array::from_fn(|column| format!("${}", before + column + 1));
     format!(
         "({id}, {owner}, {queue}, {name}, case when {run_at} > $1 then 1 else 2 end, {priority}, \
-         coalesce({run_at}, $1), {attempts}, {timeout}, {unique}, \
+         coalesce({run_at}, $1), {tick}, {attempts}, {timeout}, {unique}, \
          (select '' from task_queue where name = {queue} and keyed), {payload}, $1)"
     )
 }
@@ -120,6 +123,7 @@ async fn sqlite(
                 .bind(&row.name)
                 .bind(row.priority)
                 .bind(row.run_at)
+                .bind(row.tick_at)
                 .bind(row.max_attempts)
                 .bind(row.timeout_us)
                 .bind(row.unique_key.as_deref())
@@ -145,15 +149,15 @@ fn small(payload: &str) -> Option<&[u8]> {
 }
 
 async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<Vec<TaskId>> {
-    let sql = "insert into task (id, owner, queue, name, state, priority, run_at, max_attempts, timeout_us, unique_key,
-                 conc_key, payload, created_at)
+    let sql = "insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
+                 unique_key, conc_key, payload, created_at)
                select x.id, x.owner, x.queue, x.name, case when x.run_at > c.now then 1 else 2 end, x.priority,
-                 coalesce(x.run_at, c.now), x.max_attempts, x.timeout_us, x.unique_key,
+                 coalesce(x.run_at, c.now), x.tick_at, x.max_attempts, x.timeout_us, x.unique_key,
                  (select '' from task_queue q where q.name = x.queue and q.keyed), x.payload, c.now
                from (select coalesce($1::bigint, (select now from task_clock)) as now) c,
-                 unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::int[],
-                   $9::bigint[], $10::bytea[], $11::bytea[])
-                 as x (id, owner, queue, name, priority, run_at, max_attempts, timeout_us, unique_key, payload)
+                 unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::bigint[],
+                   $9::int[], $10::bigint[], $11::bytea[], $12::bytea[])
+                 as x (id, owner, queue, name, priority, run_at, tick_at, max_attempts, timeout_us, unique_key, payload)
                on conflict (unique_key) where unique_key is not null and state < 4 do nothing
                returning seq, id";
     let stored: Vec<Stored> = on!(conn, |c| sqlx::query_as(sql)
@@ -164,6 +168,7 @@ async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<V
         .bind(column(rows, |row| row.name.clone()))
         .bind(column(rows, |row| row.priority))
         .bind(column(rows, |row| row.run_at.map(Timestamp::micros)))
+        .bind(column(rows, |row| row.tick_at.map(Timestamp::micros)))
         .bind(column(rows, |row| row.max_attempts))
         .bind(column(rows, |row| row.timeout_us))
         .bind(column(rows, |row| row.unique_key.clone()))
