@@ -1,7 +1,7 @@
 use cgcg_core::{Conn, TaskState};
 
 use super::Service;
-use super::create::checked_priority;
+use super::check::checked_priority;
 use crate::schemas::{TaskInDb, state};
 use crate::store::change::Changed;
 use crate::store::{change, read};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cgcg_core::Timestamp;
 
 use super::Service;
-use super::create::{checked_attempts, checked_priority, checked_timeout};
+use super::check::{checked_attempts, checked_priority, checked_timeout};
 use crate::cron::Cron;
 use crate::schemas::{Name, text};
 use crate::store::schedule::{self, ScheduleInDb};

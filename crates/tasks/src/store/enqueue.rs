@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use cgcg_core::{Array, Conn, Engine, Timestamp, on};
+use cgcg_core::{Conn, Engine, Timestamp, on};
 
-use super::Now;
 use super::blob::{self, INLINE, Kind};
+use super::{Now, column};
 use crate::TaskId;
 
 /// A task that is not yet stored.
@@ -176,10 +176,6 @@ async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<V
         .fetch_all(c)
         .await?);
     Ok(stored.into_iter().map(|row| row.id).collect())
-}
-
-fn column<T>(rows: &[&NewRow], value: impl Fn(&NewRow) -> T) -> Array<T> {
-    rows.iter().map(|row| value(row)).collect()
 }
 
 /// The live task with this unique key.

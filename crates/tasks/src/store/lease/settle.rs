@@ -1,0 +1,148 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cgcg_core::{Conn, Engine, on};
+use serde_json::Value;
+use sqlx::types::Json;
+
+use super::super::{Now, column, json};
+use super::Fence;
+use crate::{TaskId, micros};
+
+/// What becomes of an execution that was no success.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub(crate) fence: Fence,
+    pub(crate) worker: String,
+    pub(crate) next: Next,
+    /// What went wrong.
+    pub(crate) error: Option<Value>,
+}
+
+/// Where a task goes that was asked to stop is not for its worker to say: it ends as cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Runs again after a time.
+    Retry(Duration),
+    /// Runs again after a time, and that was no attempt.
+    Snooze(Duration),
+    /// Runs again at once in its old place, and that was no attempt.
+    Release,
+    /// The dead letter.
+    Fail,
+    /// Its worker gave up at the wish of somebody.
+    Cancel,
+}
+
+impl Next {
+    const fn state(self) -> i16 {
+        match self {
+            Self::Retry(_) | Self::Snooze(_) => 1,
+            Self::Release => 2,
+            Self::Fail => 5,
+            Self::Cancel => 6,
+        }
+    }
+
+    fn delay(self) -> Option<i64> {
+        match self {
+            Self::Retry(time) | Self::Snooze(time) => Some(micros(time)),
+            Self::Release | Self::Fail | Self::Cancel => None,
+        }
+    }
+
+    /// Attempts that do not count.
+    const fn back(self) -> i32 {
+        matches!(self, Self::Snooze(_) | Self::Release) as i32
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Moved {
+    pub(crate) seq: i64,
+    pub(crate) id: TaskId,
+    pub(crate) state: i16,
+    pub(crate) queue: String,
+}
+
+/// Gives tasks back; answers each whose lease held, with its new state.
+pub(crate) async fn settle(
+    conn: &mut Conn,
+    now: Now,
+    settled: &[Settled],
+) -> sqlx::Result<Vec<Moved>> {
+    match conn.engine() {
+        Engine::Sqlite => settle_sqlite(conn, now, settled).await,
+        Engine::Postgres => {
+            let sql = "update task t set
+                         state = case when t.cancel_requested then 6 else b.state end,
+                         run_at = coalesce(n.now + b.delay, t.run_at),
+                         attempt = t.attempt - b.back,
+                         errors = case when b.error is null then t.errors
+                           else (case when jsonb_array_length(t.errors) >= 10 then t.errors - 0 else t.errors end)
+                             || b.error end,
+                         finished_at = case when t.cancel_requested or b.state >= 4 then n.now end,
+                         conc_key = coalesce(t.conc_key,
+                           (select '' from task_queue q where q.name = t.queue and q.keyed)),
+                         lease_until = null, deadline_at = null, worker = null
+                       from unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
+                           $8::jsonb[]) as b (seq, lease, worker, state, delay, back, error),
+                         (select coalesce($1::bigint, (select now from task_clock)) as now) n
+                       where t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = b.worker
+                       returning t.seq, t.id, t.state, t.queue";
+            on!(conn, |c| sqlx::query_as(sql)
+                .bind(now)
+                .bind(column(settled, |row| row.fence.seq))
+                .bind(column(settled, |row| row.fence.lease))
+                .bind(column(settled, |row| row.worker.clone()))
+                .bind(column(settled, |row| row.next.state()))
+                .bind(column(settled, |row| row.next.delay()))
+                .bind(column(settled, |row| row.next.back()))
+                .bind(column(settled, |row| row.error.clone().map(Json)))
+                .fetch_all(c)
+                .await)
+        }
+    }
+}
+
+async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::Result<Vec<Moved>> {
+    let sql = "update task set
+                 state = case when cancel_requested then 6 else b.value ->> 3 end,
+                 run_at = case when b.value ->> 4 is null then run_at else $1 + (b.value ->> 4) end,
+                 attempt = attempt - (b.value ->> 5),
+                 errors = case when b.value ->> 6 is null then errors
+                   else json_insert(
+                     case when json_array_length(errors) >= 10 then json_remove(errors, '$[0]') else errors end,
+                     '$[#]', json(b.value ->> 6)) end,
+                 finished_at = case when cancel_requested or b.value ->> 3 >= 4 then $1 end,
+                 conc_key = coalesce(conc_key, (select '' from task_queue q where q.name = task.queue and q.keyed)),
+                 lease_until = null, deadline_at = null, worker = null
+               from json_each($2) b
+               where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
+                 and task.worker = (b.value ->> 2)
+               returning task.seq, task.id, task.state, task.queue";
+    let row = |row: &Settled| {
+        let (fence, next) = (row.fence, row.next);
+        let error = row.error.clone();
+        (
+            fence.seq,
+            fence.lease,
+            row.worker.clone(),
+            next.state(),
+            next.delay(),
+            next.back(),
+            error,
+        )
+    };
+    let batch = json(&settled.iter().map(row).collect::<Vec<_>>())?;
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(batch)
+        .fetch_all(c)
+        .await)
+}
+
+/// By `seq`, for whoever asks about one of a batch.
+pub(crate) fn by_seq(moved: Vec<Moved>) -> HashMap<i64, Moved> {
+    moved.into_iter().map(|task| (task.seq, task)).collect()
+}
