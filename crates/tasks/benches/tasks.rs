@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cgcg_core::{Clock, Db, SystemClock};
-use cgcg_tasks::{Handlers, MIGRATIONS, Service, Settings, Worker};
+use cgcg_tasks::{
+    Handlers, MIGRATIONS, Name, Payload, QueueName, Service, Settings, TaskCreate, Worker,
+};
 use cgcg_testkit::PostgresServer;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -81,14 +83,14 @@ impl Bench {
         let mut times = Vec::new();
         for _ in 0..500 {
             let start = self.clock.monotonic();
-            self.make("drop").await;
+            make(&self.tasks, "idle", "none").await;
             times.push(self.clock.monotonic() - start);
         }
         self.quantiles("lone_create", 1, times);
     }
 
     async fn create(&self, creators: usize) {
-        let seconds = self.creators(creators, "drop").await;
+        let seconds = self.creators(creators, "idle").await;
         self.rate("create", creators, seconds);
     }
 
@@ -96,7 +98,7 @@ impl Bench {
     async fn cycle(&self, creators: usize) {
         let (work, done) = self.work();
         let start = self.clock.monotonic();
-        self.creators(creators, "count").await;
+        self.creators(creators, "default").await;
         done.wait().await;
         self.rate(
             "cycle",
@@ -144,7 +146,7 @@ impl Bench {
     }
 
     /// Seconds until all tasks are made.
-    async fn creators(&self, creators: usize, name: &'static str) -> f64 {
+    async fn creators(&self, creators: usize, queue: &'static str) -> f64 {
         let start = self.clock.monotonic();
         let mut running = tokio::task::JoinSet::new();
         for creator in 0..creators {
@@ -161,13 +163,6 @@ impl Bench {
         }
         while running.join_next().await.is_some() {}
         (self.clock.monotonic() - start).as_secs_f64()
-    }
-
-    async fn make(&self, name: &str) {
-        self.tasks
-            .create_task(name, &"x".repeat(PAYLOAD))
-            .await
-            .expect("a task");
     }
 
     fn rate(&self, figure: &str, clients: usize, seconds: f64) {
@@ -198,6 +193,17 @@ impl Bench {
             })
         );
     }
+}
+
+/// What waits in the queue `idle` is in nobody's way.
+async fn make(tasks: &Service, queue: &'static str, name: &'static str) {
+    let payload = Payload::of(&"x".repeat(PAYLOAD)).expect("a text");
+    let name = Name::parse(name).expect("a name");
+    let new = TaskCreate {
+        queue: QueueName::parse(queue).ok(),
+        ..TaskCreate::new(name, payload)
+    };
+    tasks.create(new).await.expect("a task");
 }
 
 struct Work {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use cgcg_core::{Batch, BoxFuture, Clock, Conn};
 
+use crate::gate::{Places, Taken, take};
 use crate::service::create::{Wanted, create_all};
-use crate::store::claim::{Claimed, Request};
+use crate::store::claim::Request;
 use crate::store::lease::{Beat, Beaten, Done, Moved, Settled};
 use crate::store::{self, Now};
 use crate::wake::{Bells, Ends};
@@ -80,7 +81,7 @@ impl Batch for Create {
 }
 
 /// What one worker wants of one queue.
-pub(crate) struct Claim(pub(crate) Shared);
+pub(crate) struct Claim(pub(crate) Shared, pub(crate) Places);
 
 pub(crate) struct ClaimItem {
     pub(crate) queue: Arc<str>,
@@ -92,28 +93,37 @@ pub(crate) struct ClaimItem {
 
 impl Batch for Claim {
     type Item = ClaimItem;
-    type Answer = Vec<Claimed>;
+    type Answer = Taken;
 
     fn write<'a>(
         &'a self,
         conn: &'a mut Conn,
         items: &'a [ClaimItem],
-    ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Claimed>>>> {
+    ) -> BoxFuture<'a, sqlx::Result<Vec<Taken>>> {
         Box::pin(async move {
-            let mut answers = Vec::with_capacity(items.len());
-            for item in items {
-                let wanted = Request {
-                    queue: &item.queue,
-                    limit: i64::try_from(item.limit).unwrap_or(i64::MAX),
-                    lease: item.lease,
-                    worker: &item.worker,
-                    names: &item.names,
-                };
+            // In one order, or two transactions that hold the gates of two queues would wait for each other.
+            let mut order: Vec<usize> = (0..items.len()).collect();
+            order.sort_by_key(|index| &items[*index].queue);
+            let mut answers: Vec<_> = items.iter().map(|_| Taken::default()).collect();
+            for index in order {
+                let wanted = items[index].request();
                 let now = self.0.now(conn);
-                answers.push(store::claim::claim(conn, now, &wanted).await?);
+                answers[index] = take(conn, now, &wanted, &self.1).await?;
             }
             Ok(answers)
         })
+    }
+}
+
+impl ClaimItem {
+    fn request(&self) -> Request<'_> {
+        Request {
+            queue: &self.queue,
+            limit: i64::try_from(self.limit).unwrap_or(i64::MAX),
+            lease: self.lease,
+            worker: &self.worker,
+            names: &self.names,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod batch;
 mod cron;
 mod error;
+mod gate;
+mod limits;
 mod schemas;
 mod service;
 mod settings;
@@ -20,8 +22,8 @@ use cgcg_core::{Migrations, Step};
 pub use cgcg_core::{TaskFailure, TaskState, TaskStatus};
 pub use error::Error;
 pub use schemas::{
-    Cancelled, Created, Name, Overlap, Payload, QueueName, Schedule, ScheduleCreate, TaskCreate,
-    TaskFilter, TaskId, TaskLine, TaskUpdate,
+    Cancelled, Created, Name, Overlap, Payload, Queue, QueueLimits, QueueName, Rate, Schedule,
+    ScheduleCreate, TaskCreate, TaskFilter, TaskId, TaskLine, TaskUpdate,
 };
 pub use service::Service;
 pub use settings::Settings;

@@ -1,4 +1,5 @@
 mod payload;
+mod queue;
 mod row;
 mod schedule;
 mod word;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use cgcg_core::{Id, Task, TaskState, Timestamp};
 
 pub use payload::Payload;
+pub use queue::{Queue, QueueLimits, Rate};
 pub use row::TaskLine;
 pub(crate) use row::{TaskInDb, number, state, text};
 pub use schedule::{Overlap, Schedule, ScheduleCreate};
@@ -41,6 +43,8 @@ pub struct TaskCreate {
     pub unique_key: Option<String>,
     /// With a key: nor within so long after one was made, whatever became of it. At most 7 d.
     pub unique_for: Option<Duration>,
+    /// What a queue's limits for each key count by: a customer, a host. 1 to 128 bytes.
+    pub concurrency_key: Option<String>,
 }
 
 impl TaskCreate {
@@ -58,6 +62,7 @@ impl TaskCreate {
             timeout: None,
             unique_key: None,
             unique_for: None,
+            concurrency_key: None,
         }
     }
 }

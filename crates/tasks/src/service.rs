@@ -1,7 +1,9 @@
 mod change;
+mod check;
 pub(crate) mod create;
 pub(crate) mod lease;
 mod queue;
+mod queues;
 mod read;
 mod schedules;
 pub(crate) mod tend;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use cgcg_core::{Clock, Conn, Db, Joined};
 
 use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
+use crate::gate::Places;
 use crate::wake::{Bells, Ends};
 use crate::{Error, Settings};
 
@@ -48,7 +51,7 @@ impl Service {
             settle: db.join(Settle(shared.clone())),
             beats: db.join(Beats(shared.clone())),
             create: db.join(Create(shared.clone())),
-            claim: db.join(Claim(shared.clone())),
+            claim: db.join(Claim(shared.clone(), Places::default())),
             db,
             settings,
             shared,

@@ -8,13 +8,15 @@ pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod key;
+pub(crate) mod lane;
 pub(crate) mod lease;
+pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod schedule;
 pub(crate) mod tend;
 pub(crate) mod worker;
 
-use cgcg_core::{Clock, Conn, Engine, Timestamp, on};
+use cgcg_core::{Array, Clock, Conn, Engine, Timestamp, on};
 
 /// The time for a statement. `None` on PostgreSQL in production: there the database's own clock is taken, so that all
 /// processes share one.
@@ -40,4 +42,9 @@ pub(crate) async fn time(conn: &mut Conn, now: Now) -> sqlx::Result<Timestamp> {
 /// A batch as one JSON text, so that the statement is constant and stays prepared.
 pub(crate) fn json(batch: &impl serde::Serialize) -> sqlx::Result<String> {
     serde_json::to_string(batch).map_err(|wrong| sqlx::Error::Encode(wrong.into()))
+}
+
+/// One column of a batch, for PostgreSQL.
+fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Array<T> {
+    rows.iter().map(value).collect()
 }

@@ -4,6 +4,7 @@ mod cron;
 mod list;
 mod maintenance;
 mod model;
+mod queues;
 mod schedules;
 mod settings;
 mod store;
@@ -73,7 +74,7 @@ impl Bed {
             worker: worker.into(),
             names: ["n".to_owned(), "other".to_owned()].into(),
         };
-        self.tasks.claim(wanted).await.unwrap()
+        self.tasks.claim(wanted).await.unwrap().tasks
     }
 
     /// The one task that there is.

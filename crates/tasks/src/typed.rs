@@ -142,6 +142,11 @@ impl TaskBuilder<'_> {
         self.with(|new| new.unique_for = Some(time))
     }
 
+    /// What a queue's limits for each key count by.
+    pub fn concurrency_key(self, key: impl Into<String>) -> Self {
+        self.with(|new| new.concurrency_key = Some(key.into()))
+    }
+
     /// Durable when this returns.
     ///
     /// # Errors

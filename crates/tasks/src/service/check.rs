@@ -26,6 +26,21 @@ impl Service {
         let timeout = checked_timeout(settings, new.timeout)?;
         let run_at = self.run_at(&new)?;
         let unique_key = unique_key(&new)?;
+        let key = new.concurrency_key.as_deref();
+        if key.is_some_and(|key| key.is_empty() || key.len() > 128) {
+            return Err(Error::invalid(
+                "concurrency_key",
+                "key_too_long",
+                "expected 1 to 128 bytes",
+            ));
+        }
+        if key.is_some_and(|key| key.contains('\0')) {
+            return Err(Error::invalid(
+                "concurrency_key",
+                "text_invalid",
+                "expected no NUL",
+            ));
+        }
         if new.owner.len() > 128 || new.owner.contains('\0') {
             return Err(Error::invalid(
                 "owner",
@@ -46,6 +61,7 @@ impl Service {
                 max_attempts,
                 timeout_us: micros(timeout),
                 unique_key,
+                conc_key: new.concurrency_key,
                 payload: new.payload.into_string(),
             },
         })

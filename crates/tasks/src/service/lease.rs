@@ -7,12 +7,12 @@ use cgcg_core::{Conn, Db, Engine, GroupError};
 use super::Service;
 use crate::Error;
 use crate::batch::{BeatItem, ClaimItem};
+use crate::gate::Taken;
 use crate::store;
-use crate::store::claim::Claimed;
 use crate::store::lease::{Beaten, Done, Moved, Settled};
 
 impl Service {
-    pub(crate) async fn claim(&self, wanted: ClaimItem) -> Result<Vec<Claimed>, GroupError> {
+    pub(crate) async fn claim(&self, wanted: ClaimItem) -> Result<Taken, GroupError> {
         self.0.claim.write(wanted).await
     }
 

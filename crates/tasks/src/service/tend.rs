@@ -145,6 +145,7 @@ impl Service {
             removed += self.purge_ended(state, before).await?;
         }
         self.purge_keys().await?;
+        self.tidy_queues().await?;
         let mut conn = self.0.db.begin().await?;
         let now = self.0.shared.now(&conn);
         worker::gone(&mut conn, now, "", 10 * settings.lease.get()).await?;

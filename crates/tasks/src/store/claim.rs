@@ -32,44 +32,49 @@ pub(crate) struct Claimed {
     pub(crate) timeout_us: i64,
     /// Always there once [`claim`] is done.
     pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) conc_key: Option<String>,
 }
 
-/// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue is paused.
+/// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue has limits.
 pub(crate) async fn claim(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let mut claimed = match conn.engine() {
-        Engine::Sqlite => sqlite(conn, now, wanted).await?,
-        Engine::Postgres => postgres(conn, now, wanted).await?,
-    };
-    // `returning` has no order.
-    claimed.sort_unstable_by_key(|task| (task.priority, task.run_at, task.seq));
-    Ok(claimed)
+    any(conn, now, wanted, false).await
 }
 
-async fn sqlite(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $4,
-                 deadline_at = $1 + timeout_us, worker = $5, started_at = $1
-               where seq in (
-                   select seq from task where queue = $2 and state = 2 and name in (select value from json_each($6))
-                   order by priority, run_at, seq limit $3)
-                 and not exists (select 1 from task_queue where name = $2 and gated)
-               returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload";
-    let names = json(&wanted.names)?;
-    let mut claimed: Vec<Claimed> = on!(conn, |c| sqlx::query_as(sql)
-        .bind(now)
-        .bind(wanted.queue)
-        .bind(wanted.limit)
-        .bind(micros(wanted.lease))
-        .bind(wanted.worker)
-        .bind(names)
-        .fetch_all(c)
-        .await?);
+/// As [`claim`], also from a queue with limits, for whoever holds its gate and keeps to them.
+pub(crate) async fn claim_held(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+) -> sqlx::Result<Vec<Claimed>> {
+    any(conn, now, wanted, true).await
+}
+
+async fn any(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    held: bool,
+) -> sqlx::Result<Vec<Claimed>> {
+    let claimed = match conn.engine() {
+        Engine::Sqlite => sqlite(conn, now, wanted, held).await?,
+        Engine::Postgres => postgres(conn, now, wanted, held).await?,
+    };
+    whole(conn, claimed).await
+}
+
+/// In their order, with their payloads: `returning` has no order, and large payloads of SQLite stand elsewhere.
+pub(super) async fn whole(
+    conn: &mut Conn,
+    mut claimed: Vec<Claimed>,
+) -> sqlx::Result<Vec<Claimed>> {
+    claimed.sort_unstable_by_key(|task| (task.priority, task.run_at, task.seq));
     let large = claimed.iter().filter(|task| task.payload.is_none());
     let large: Vec<i64> = large.map(|task| task.seq).collect();
-    if !large.is_empty() {
+    if !large.is_empty() && conn.engine() == Engine::Sqlite {
         let mut blobs = blob::find(conn, &large, Kind::Payload).await?;
         for task in claimed.iter_mut().filter(|task| task.payload.is_none()) {
             task.payload = blobs.remove(&task.seq);
@@ -78,18 +83,50 @@ async fn sqlite(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Result
     Ok(claimed)
 }
 
+async fn sqlite(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    held: bool,
+) -> sqlx::Result<Vec<Claimed>> {
+    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $4,
+                 deadline_at = $1 + timeout_us, worker = $5, started_at = $1
+               where seq in (
+                   select seq from task where queue = $2 and state = 2 and name in (select value from json_each($6))
+                   order by priority, run_at, seq limit $3)
+                 and ($7 or not exists (select 1 from task_queue where name = $2 and gated))
+               returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload,
+                 conc_key";
+    let names = json(&wanted.names)?;
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(wanted.queue)
+        .bind(wanted.limit)
+        .bind(micros(wanted.lease))
+        .bind(wanted.worker)
+        .bind(names)
+        .bind(held)
+        .fetch_all(c)
+        .await)
+}
+
 /// Rows are picked by `= any (array(…))`: from a join, a generic plan cannot see the limit, and reads the whole table.
-async fn postgres(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Result<Vec<Claimed>> {
+async fn postgres(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    held: bool,
+) -> sqlx::Result<Vec<Claimed>> {
     let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
                c as materialized (
                  select seq from task where queue = $2 and state = 2 and name = any ($6::text[])
-                   and not exists (select from task_queue where name = $2 and gated)
+                   and ($7 or not exists (select from task_queue where name = $2 and gated))
                  order by priority, run_at, seq limit $3 for update skip locked)
                update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
                  deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
                from n where t.seq = any (array(select seq from c))
                returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
-                 t.timeout_us, t.payload";
+                 t.timeout_us, t.payload, t.conc_key";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)
@@ -97,6 +134,7 @@ async fn postgres(conn: &mut Conn, now: Now, wanted: &Request<'_>) -> sqlx::Resu
         .bind(micros(wanted.lease))
         .bind(wanted.worker)
         .bind(Array(wanted.names.to_vec()))
+        .bind(held)
         .fetch_all(c)
         .await)
 }

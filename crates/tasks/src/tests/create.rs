@@ -184,6 +184,8 @@ both! {
             (TaskCreate { run_at: Some(now), delay: Some(seconds(1)), ..fine() }, ("run_at", "run_at_ambiguous")),
             (TaskCreate { delay: Some(seconds(6 * 366 * 86_400)), ..fine() }, ("run_at", "run_at_too_far")),
             (TaskCreate { owner: "a\0".to_owned(), ..fine() }, ("owner", "text_invalid")),
+            (TaskCreate { concurrency_key: Some(String::new()), ..fine() }, ("concurrency_key", "key_too_long")),
+            (TaskCreate { concurrency_key: Some("a\0".to_owned()), ..fine() }, ("concurrency_key", "text_invalid")),
             (unique(""), ("unique_key", "key_too_long")),
             (unique(&"k".repeat(257)), ("unique_key", "key_too_long")),
             (TaskCreate { unique_for: Some(seconds(1)), ..fine() }, ("unique_for", "unique_key_missing")),

@@ -200,6 +200,19 @@ both! {
         works.end().await;
     }
 
+    async fn a_queue_with_limits_goes_on_without_any_time_passing(db: Db) {
+        let bed = Bed::new(db).await;
+        let limits = crate::QueueLimits { max_running: Some(2), ..crate::QueueLimits::default() };
+        bed.tasks.set_limits(&crate::QueueName::default(), limits, None).await.unwrap();
+        let made = bed.tasks.create_many((0..20).map(|_| new("add", &json!({ "a": 1, "b": 1 }))).collect());
+        let made = made.await.unwrap();
+        let works = bed.work(adds(), 16);
+        for created in made {
+            bed.until_state(created.id, TaskState::Succeeded).await;
+        }
+        works.end().await;
+    }
+
     async fn a_database_error_does_not_end_the_worker(db: Db) {
         let bed = Bed::new(db).await;
         let works = bed.work(adds(), 4);

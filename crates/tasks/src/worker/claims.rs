@@ -8,6 +8,7 @@ use tracing::warn;
 use super::Running;
 use super::backoff::{doubled, spread};
 use crate::batch::ClaimItem;
+use crate::gate::Taken;
 use crate::store::claim::Claimed;
 
 /// The longest pause while the database does not answer.
@@ -76,12 +77,13 @@ impl Running {
         };
         let claimed = tokio::time::timeout(ANSWER, self.tasks.claim(wanted)).await;
         // What is claimed all the same comes back when its lease ends.
-        let claimed = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let taken = claimed.len();
-        for task in claimed {
+        let Taken { tasks, limited } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        let taken = tasks.len();
+        for task in tasks {
             // Nobody else takes places, so there is one for each.
             if let Ok(place) = free.clone().try_acquire_owned() {
-                self.start(task, asked_at, place);
+                let queue = limited.then(|| queue.clone());
+                self.start(task, asked_at, place, queue);
             }
         }
         Ok(taken)
@@ -92,15 +94,21 @@ impl Running {
         task: Claimed,
         asked_at: Duration,
         place: tokio::sync::OwnedSemaphorePermit,
+        limited: Option<Arc<str>>,
     ) {
         let (run, stop) = (self.clone(), self.stopping.child_token());
         let Some(signals) = self.leases.hold(task.id, task.fence(), asked_at, stop) else {
             warn!(task.id = %task.id, "the answer to a claim came too late; the task is left to its lease");
             return;
         };
+        let ended = self.clone();
         tokio::spawn(async move {
             run.execute(task, asked_at, signals).await;
             drop(place);
+            // Its end makes room that no place tells of.
+            if let Some(queue) = limited {
+                ended.tasks.bells().ready(&queue);
+            }
         });
     }
 }

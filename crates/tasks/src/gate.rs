@@ -1,0 +1,173 @@
+//! Claims from a queue with limits.
+//!
+//! Whoever claims holds the queue's row until its transaction ends, so what is counted stays true: limits hold for all
+//! processes together, from the commit that sets them on.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use cgcg_core::Conn;
+
+use crate::limits::Bucket;
+use crate::store::claim::{Claimed, Request, claim, claim_held};
+use crate::store::queue::{self, QueueInDb};
+use crate::store::{self, Now, lane};
+
+/// Keys looked at in one statement.
+const LANES: i64 = 64;
+/// Such statements in one claim, where all the keys that are looked at have no room.
+const ROUNDS: usize = 8;
+
+/// What a claim brought.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) tasks: Vec<Claimed>,
+    /// Whether limits kept it from more: then the end of a task makes room.
+    pub(crate) limited: bool,
+}
+
+/// At which key the last claim of each queue stopped, so that the next one goes on there and none is left out.
+#[derive(Default)]
+pub(crate) struct Places(Mutex<HashMap<String, String>>);
+
+impl Places {
+    fn get(&self, queue: &str) -> String {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get(queue).cloned().unwrap_or_default()
+    }
+
+    fn set(&self, queue: &str, key: &str) {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(queue.to_owned(), key.to_owned());
+    }
+}
+
+/// Takes ready tasks; of a queue with limits as many as they allow.
+pub(crate) async fn take(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    places: &Places,
+) -> sqlx::Result<Taken> {
+    let tasks = claim(conn, now, wanted).await?;
+    // The plain claim finds nothing where there are limits: it looks at them in its own statement.
+    let limited = tasks.is_empty()
+        && queue::find(conn, wanted.queue)
+            .await?
+            .is_some_and(|queue| queue.gated);
+    if !limited {
+        return Ok(Taken { tasks, limited });
+    }
+    let queue = queue::gate(conn, wanted.queue).await?;
+    let tasks = match queue.filter(|queue| queue.gated && !queue.paused) {
+        Some(queue) => within(conn, now, wanted, &queue, places).await?,
+        None => Vec::new(),
+    };
+    Ok(Taken { tasks, limited })
+}
+
+async fn within(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    queue: &QueueInDb,
+    places: &Places,
+) -> sqlx::Result<Vec<Claimed>> {
+    let time = store::time(conn, now).await?.micros();
+    let mut room = wanted.limit;
+    if let Some(most) = queue.max_running {
+        room = room.min(most - queue::running(conn, wanted.queue).await?);
+    }
+    if let Some(bucket) = queue.bucket() {
+        room = room.min(bucket.tokens(time, queue.rate_tat));
+    }
+    if room <= 0 {
+        return Ok(Vec::new());
+    }
+    let wanted = Request {
+        limit: room,
+        ..wanted.clone()
+    };
+    let tasks = match queue.keyed {
+        true => by_key(conn, now, &wanted, queue, time, places).await?,
+        false => claim_held(conn, now, &wanted).await?,
+    };
+    if let (Some(bucket), false) = (queue.bucket(), tasks.is_empty()) {
+        let full_at = bucket.spend(time, queue.rate_tat, count(&tasks));
+        queue::spend(conn, wanted.queue, full_at).await?;
+    }
+    Ok(tasks)
+}
+
+async fn by_key(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+    queue: &QueueInDb,
+    time: i64,
+    places: &Places,
+) -> sqlx::Result<Vec<Claimed>> {
+    let mut first = places.get(wanted.queue);
+    for _ in 0..ROUNDS {
+        let lanes = lane::list(conn, wanted.queue, &first, LANES).await?;
+        let rooms: Vec<_> = lanes
+            .iter()
+            .map(|lane| (lane.k.clone(), queue.room(lane, wanted.limit, time)))
+            .filter(|(_, room)| *room > 0)
+            .collect();
+        let more = i64::try_from(lanes.len()).is_ok_and(|lanes| lanes == LANES);
+        let last = lanes.last().filter(|_| more).map(|lane| lane.k.clone());
+        places.set(wanted.queue, last.as_deref().unwrap_or_default());
+        let mut tasks = Vec::new();
+        if !rooms.is_empty() {
+            tasks = lane::claim(conn, now, wanted, &rooms).await?;
+        }
+        if let (Some(bucket), false) = (queue.key_bucket(), tasks.is_empty()) {
+            for lane in lanes {
+                let mine = tasks
+                    .iter()
+                    .filter(|task| task.conc_key.as_ref() == Some(&lane.k));
+                let mine = i64::try_from(mine.count()).unwrap_or_default();
+                if mine > 0 {
+                    let full_at = bucket.spend(time, lane.tat, mine);
+                    queue::spend_key(conn, wanted.queue, &lane.k, full_at).await?;
+                }
+            }
+        }
+        // Where it began in the middle and found nothing, the keys before that are left.
+        let whole = first.is_empty() && last.is_none();
+        if !tasks.is_empty() || whole {
+            return Ok(tasks);
+        }
+        first = last.unwrap_or_default();
+    }
+    Ok(Vec::new())
+}
+
+fn count(tasks: &[Claimed]) -> i64 {
+    i64::try_from(tasks.len()).unwrap_or(i64::MAX)
+}
+
+impl QueueInDb {
+    fn bucket(&self) -> Option<Bucket> {
+        bucket(self.rate_n, self.rate_us)
+    }
+
+    fn key_bucket(&self) -> Option<Bucket> {
+        bucket(self.key_rate_n, self.key_rate_us)
+    }
+
+    /// How many of one key may start.
+    fn room(&self, lane: &lane::Lane, most: i64, time: i64) -> i64 {
+        let of_key = self.max_per_key.map(|most| most - lane.running);
+        let of_rate = self
+            .key_bucket()
+            .map(|bucket| bucket.tokens(time, lane.tat));
+        most.min(of_key.unwrap_or(most))
+            .min(of_rate.unwrap_or(most))
+    }
+}
+
+fn bucket(n: Option<i64>, per_us: Option<i64>) -> Option<Bucket> {
+    n.zip(per_us).map(|(n, per_us)| Bucket { n, per_us })
+}
