@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cgcg_core::{Db, Principal};
+use cgcg_core::{Clock, Conn, Db, Principal, Timestamp, on};
 use cgcg_testkit::both;
 use tokio::task::JoinSet;
 
@@ -16,6 +16,15 @@ fn wait(outcome: Result<crate::Tokens, Error>) -> Option<u64> {
         Err(Error::Throttled { retry_after }) => Some(retry_after.as_secs_f64().ceil() as u64),
         other => panic!("neither wrong nor throttled: {other:?}"),
     }
+}
+
+/// Closes every counter until then.
+async fn close(conn: &mut Conn, until: Timestamp) -> sqlx::Result<()> {
+    let sql = "update auth_throttle set blocked_until = $1";
+    on!(conn, |c| {
+        sqlx::query(sql).bind(until).execute(c).await?;
+    });
+    Ok(())
 }
 
 both! {
@@ -86,22 +95,35 @@ both! {
         let bed = Bed::with(db, settings).await;
         bed.register("ada@example.org").await;
         for login in ["ada@example.org", "nobody@example.org"] {
-            // The right one comes last, when the others have closed the counter.
             let mut tries = JoinSet::new();
-            for at in 0..16 {
-                let guess = if at == 15 { PASSWORD } else { WRONG };
-                let (auth, credentials) = (bed.auth.clone(), Credentials { login: login.to_owned(), password: secret(guess) });
-                tries.spawn(async move { (guess, wait(auth.login(&credentials, &Device::default()).await)) });
+            for _ in 0..16 {
+                let (auth, credentials) = (bed.auth.clone(), Credentials { login: login.to_owned(), password: secret(WRONG) });
+                tries.spawn(async move { wait(auth.login(&credentials, &Device::default()).await) });
             }
-            let answers = tries.join_all().await;
-            assert_eq!(answers.iter().filter(|(_, wait)| wait.is_none()).count(), 6, "{login}: {answers:?}");
-            assert!(answers.contains(&(PASSWORD, Some(1))), "{login}: the right one tells nothing");
+            let waits = tries.join_all().await;
+            assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 6, "{login}: {waits:?}");
+            assert_eq!(waits.iter().filter(|wait| **wait == Some(1)).count(), 10, "{login}: {waits:?}");
         }
         // They were one failure too many, not ten.
         bed.advance(1);
         assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), None);
         assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), Some(2));
         bed.advance(2);
+        bed.log_in("ada@example.org").await;
+    }
+
+    async fn a_right_password_among_parallel_guesses_is_refused_like_them(db: Db) {
+        let bed = Bed::new(db).await;
+        bed.register("ada@example.org").await;
+        assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), None);
+        // Others close the counter while the right one is hashed.
+        let mut conn = bed.db.begin().await.unwrap();
+        close(&mut conn, bed.clock.now() + Duration::from_secs(60)).await.unwrap();
+        let mut login = Box::pin(bed.try_log_in("ada@example.org", PASSWORD));
+        assert!(tokio::time::timeout(Duration::from_secs(1), &mut login).await.is_err(), "it waits");
+        conn.commit().await.unwrap();
+        assert_eq!(wait(login.await), Some(60));
+        bed.advance(60);
         bed.log_in("ada@example.org").await;
     }
 
