@@ -154,10 +154,7 @@ impl Bench {
             let mine = TASKS / creators + usize::from(creator < TASKS % creators);
             running.spawn(async move {
                 for _ in 0..mine {
-                    tasks
-                        .create_task(name, &"x".repeat(PAYLOAD))
-                        .await
-                        .expect("a task");
+                    make(&tasks, queue, "count").await;
                 }
             });
         }
