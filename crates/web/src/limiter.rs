@@ -106,25 +106,21 @@ impl GovernorClock for Monotonic {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Instant;
 
     use cgcg_core::SystemClock;
 
     use super::*;
 
     #[test]
-    fn a_flood_of_addresses_looks_for_whom_to_forget_once_a_minute() {
+    fn a_flood_of_addresses_shares_buckets_by_network() {
         let limiter = Limiter::per_minute(1, Arc::new(SystemClock::default())).unwrap();
         let take = |at: u32| {
             let address = Ipv4Addr::from_bits(0x0a00_0000 + at);
             limiter.take(address.into()).is_ok()
         };
-        let begun = Instant::now();
         for at in 0..260_000 {
             take(at);
         }
-        // A look at 200,000 addresses takes milliseconds: sixty thousand of them would take minutes.
-        assert!(begun.elapsed() < Duration::from_secs(30));
         assert!(!take(262_000), "a full network");
         let stranger = "198.51.100.1".parse().unwrap();
         assert!(limiter.take(stranger).is_ok(), "another one");
