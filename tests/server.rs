@@ -1,8 +1,5 @@
 //! What holds for every request, whatever the features.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use crate::support::sqlite;
 
 #[test]
@@ -131,6 +128,9 @@ fn told_to_stop_it_ends_in_order() {
 #[test]
 #[cfg(feature = "auth")]
 fn told_to_stop_it_finishes_what_is_under_way() {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
     let server = sqlite().start();
     let body = r#"{"email":"ada@example.org","password":"correct horse battery"}"#;
     let (first, rest) = body.split_at(20);

@@ -179,6 +179,18 @@ impl Pool {
         Scheme::Argon2(Recipe::new(&self.0.argon2, [0; SALT_BYTES]))
     }
 
+    /// Fails where another password would be turned away now. Ask before reading anything for it: in a flood, what is
+    /// turned away must cost next to nothing.
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub fn has_room(&self) -> Result<(), Overloaded> {
+        if self.0.queue.is_full() {
+            return Err(Overloaded);
+        }
+        Ok(())
+    }
+
     /// How busy it is at this moment.
     pub fn load(&self) -> Load {
         self.0.queue.load()

@@ -72,7 +72,7 @@ impl Queue {
     pub(super) fn enter(self: &Arc<Self>, job: Job) -> Option<Ticket> {
         let mut state = self.lock();
         let limit = self.threads * WAITING_PER_THREAD;
-        let full = state.waiting.len() + state.running >= self.threads + limit;
+        let full = self.is_full_at(&state);
         let registering = state
             .waiting
             .iter()
@@ -96,6 +96,16 @@ impl Queue {
             queue: Arc::clone(self),
             number,
         })
+    }
+
+    /// Whether nothing more would be taken now.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full_at(&self.lock())
+    }
+
+    fn is_full_at(&self, state: &State) -> bool {
+        let most = self.threads * (1 + WAITING_PER_THREAD);
+        state.waiting.len() + state.running >= most
     }
 
     /// Lets the threads end.

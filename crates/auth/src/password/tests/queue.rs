@@ -32,8 +32,10 @@ fn a_full_queue_refuses_at_once() {
     run(async {
         let (pool, _) = pool(1);
         let seat = pool.0.queue.sit();
+        assert_eq!(pool.has_room(), Ok(()));
         let waiting: Vec<Answer> = (0..9).map(|_| login(&pool)).collect();
         queued(&pool, 9).await;
+        assert_eq!(pool.has_room(), Err(Overloaded));
         assert_eq!(pool.verify(&secret("x"), None).await, Err(Overloaded));
         assert_eq!(pool.load().queued, 9);
         // The next password starts a thread again, and that one works off the rest.
