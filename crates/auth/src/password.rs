@@ -2,6 +2,7 @@
 
 mod blocklist;
 mod foreign;
+mod lobby;
 mod owner;
 mod phc;
 mod policy;

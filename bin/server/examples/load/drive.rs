@@ -40,6 +40,8 @@ pub(crate) struct Crowd {
     pub(crate) sources: Vec<Box<dyn Source>>,
     /// Calls per second of all together, whatever the server does; as fast as it answers where absent.
     pub(crate) rate: Option<f64>,
+    /// Whether a connection waits as long as `Retry-After` says.
+    pub(crate) patient: bool,
 }
 
 impl Crowd {
@@ -60,6 +62,7 @@ impl Crowd {
                 client: Client::new(self.address),
                 source,
                 pace,
+                patient: self.patient,
                 seen: Seen::default(),
             };
             groups[index % threads.max(1)].push(connection);
@@ -106,6 +109,7 @@ struct Connection {
     client: Client,
     source: Box<dyn Source>,
     pace: Option<Pace>,
+    patient: bool,
     seen: Seen,
 }
 
@@ -120,7 +124,14 @@ impl Connection {
                         .push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
                     self.source.seen(&self.client);
                 }
-                Ok(Ok(status)) => *self.seen.other.entry(status).or_default() += 1,
+                Ok(Ok(status)) => {
+                    *self.seen.other.entry(status).or_default() += 1;
+                    let told = self.client.header("retry-after").filter(|_| self.patient);
+                    if let Some(seconds) = told.and_then(|text| text.parse().ok()) {
+                        let again = Instant::now() + Duration::from_secs(seconds);
+                        tokio::time::sleep_until(again.min(end).into()).await;
+                    }
+                }
                 // A server that refuses connections would be asked a hundred thousand times a second.
                 Ok(Err(_)) => {
                     self.seen.errors += 1;

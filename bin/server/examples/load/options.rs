@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Calls per second of `me` while a storm of logins goes on.
     #[arg(long, default_value_t = 500.0)]
     pub(crate) rate: f64,
+    /// Logins that are told to wait (`Retry-After`) do so before they ask again.
+    #[arg(long)]
+    pub(crate) patient: bool,
     /// Threads of this driver.
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,

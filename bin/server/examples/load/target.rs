@@ -252,6 +252,7 @@ impl Target {
             address: self.address,
             sources: InTurn::over(requests, connections),
             rate: None,
+            patient: false,
         }
     }
 

@@ -90,7 +90,8 @@ fn run(
 }
 
 fn storm(target: &Target, options: &Options, round: Duration) -> Result<Vec<Seen>, BoxError> {
-    let logins = target.crowd(&target.logins(options), options.login_connections);
+    let mut logins = target.crowd(&target.logins(options), options.login_connections);
+    logins.patient = options.patient;
     let mut readers = target.crowd(&target.gets("me", &target.tokens), STORM_READERS);
     readers.rate = Some(options.rate);
     let readers = std::thread::spawn(move || readers.drive(round, 1));
@@ -115,6 +116,7 @@ fn from(target: &Target, sources: Vec<Box<dyn Source>>) -> Crowd {
         address: target.address,
         sources,
         rate: None,
+        patient: false,
     }
 }
 

@@ -8,6 +8,7 @@ use cgcg_core::{Clock, Secret};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use super::lobby::Lobby;
 use super::phc::{Recipe, SALT_BYTES};
 use super::policy::Normal;
 use super::queue::{Job, Queue};
@@ -27,6 +28,7 @@ pub(super) struct Inner {
     settings: PoolSettings,
     clock: Arc<dyn Clock>,
     pub(super) queue: Arc<Queue>,
+    lobby: Lobby,
 }
 
 /// How long a thread without work keeps its memory.
@@ -97,6 +99,7 @@ impl Pool {
             settings,
             clock,
             queue,
+            lobby: Lobby::default(),
         };
         Self(Arc::new(inner), BcryptOver72::default())
     }
@@ -179,12 +182,21 @@ impl Pool {
         Scheme::Argon2(Recipe::new(&self.0.argon2, [0; SALT_BYTES]))
     }
 
-    /// Fails where another password would be turned away now. Ask before reading anything for it: in a flood, what is
-    /// turned away must cost next to nothing.
+    /// Whether there is a place for another password. Ask before reading anything for it: in a flood, what is turned away
+    /// must cost next to nothing.
+    ///
+    /// Where there is none, it pauses for a quarter to three quarters of a second and looks once more, so that callers
+    /// who do not wait before they ask again cannot flood the program; of more than 1,024 callers the others hear it at
+    /// once.
     ///
     /// # Errors
     /// [`Overloaded`].
-    pub fn has_room(&self) -> Result<(), Overloaded> {
+    pub async fn room(&self) -> Result<(), Overloaded> {
+        if !self.0.queue.is_full() {
+            return Ok(());
+        }
+        let seat = self.0.lobby.enter().ok_or(Overloaded)?;
+        self.0.clock.sleep(seat.pause()).await;
         if self.0.queue.is_full() {
             return Err(Overloaded);
         }

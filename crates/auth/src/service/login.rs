@@ -63,7 +63,7 @@ impl Service {
         self.admit_call(Bucket::Login, device)?;
         let password = Policy::admit(&credentials.password)
             .map_err(|invalid| Error::invalid("password", invalid))?;
-        self.0.pool.has_room()?;
+        self.0.pool.room().await?;
         let (found, target) = self.account_of(&credentials.login, device).await?;
         let stored = found.as_ref().map(|(_, known)| known.stored());
         let verdict = self.0.pool.verify(&credentials.password, stored).await?;

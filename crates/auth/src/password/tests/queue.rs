@@ -32,10 +32,8 @@ fn a_full_queue_refuses_at_once() {
     run(async {
         let (pool, _) = pool(1);
         let seat = pool.0.queue.sit();
-        assert_eq!(pool.has_room(), Ok(()));
         let waiting: Vec<Answer> = (0..9).map(|_| login(&pool)).collect();
         queued(&pool, 9).await;
-        assert_eq!(pool.has_room(), Err(Overloaded));
         assert_eq!(pool.verify(&secret("x"), None).await, Err(Overloaded));
         assert_eq!(pool.load().queued, 9);
         // The next password starts a thread again, and that one works off the rest.
@@ -46,6 +44,36 @@ fn a_full_queue_refuses_at_once() {
         for answer in waiting.into_iter().skip(1) {
             assert_eq!(answer.await.unwrap(), Ok(NO));
         }
+    });
+}
+
+#[test]
+fn who_asks_a_full_pool_again_and_again_is_slowed_down() {
+    run(async {
+        let (pool, clock) = pool(1);
+        let room = |sleepers: usize| {
+            let (pool, clock) = (pool.clone(), clock.clone());
+            async move {
+                let asked = tokio::spawn(async move { pool.room().await });
+                clock.wait_for_sleepers(sleepers).await;
+                assert!(!asked.is_finished());
+                asked
+            }
+        };
+        assert_eq!(pool.room().await, Ok(()), "an empty pool answers at once");
+        let seat = pool.0.queue.sit();
+        let waiting: Vec<Answer> = (0..9).map(|_| login(&pool)).collect();
+        queued(&pool, 9).await;
+        let asked = room(10).await;
+        clock.advance(Duration::from_millis(750));
+        assert_eq!(asked.await.unwrap(), Err(Overloaded));
+        // One place is free by the end of the pause.
+        let asked = room(10).await;
+        waiting[0].abort();
+        queued(&pool, 8).await;
+        clock.advance(Duration::from_millis(750));
+        assert_eq!(asked.await.unwrap(), Ok(()));
+        drop(seat);
     });
 }
 
