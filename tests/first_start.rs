@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::on_both;
-use crate::support::{PASSWORD, People, Person, Setup, sqlite};
+use crate::support::{PASSWORD, People, Setup, sqlite};
 
 on_both! {
     fn the_link_makes_one_administrator_and_no_second(setup: Setup) {
@@ -154,65 +154,4 @@ fn o2_a_key_file_that_is_open_cut_replaced_or_gone_does_not_start() {
     fs::write(&key, &whole).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     drop(setup.start());
-}
-
-/// Whoever steals the database or reads the log finds nothing to log in with.
-#[test]
-#[cfg(feature = "sqlite")]
-fn r12_o4_no_secret_is_in_the_database_or_the_log() {
-    let setup = sqlite().with("CGCG_LOG__LEVEL", "trace");
-    let mut server = setup.start();
-    let token = server.setup_token();
-    let new = json!({ "token": token, "email": "root@example.org", "password": PASSWORD });
-    let root = Person::of(&server.post("/api/v1/auth/setup", &new).is(201).json());
-    let next = Person::of(&server.refresh(&root.refresh).is(200).json());
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let login = "username=root%40example.org&password=correct+horse+battery";
-    let other = server.send("POST", "/api/v1/auth/token", &form, login);
-    let other = Person::of(&other.is(200).json());
-    server.get_as(&other, "/api/v1/auth/sessions").is(200);
-    server.get_as(&other, "/api/v1/auth/audit").is(200);
-    // In the field of the name stands a password at times.
-    let mistaken = json!({ "login": "a password for a name", "password": "x" });
-    server.post("/api/v1/auth/login", &mistaken).is(401);
-    server
-        .send_as(&other, "POST", "/api/v1/auth/logout", &json!(null))
-        .is(204);
-    server.post(
-        "/api/v1/auth/login",
-        &json!({ "login": "root@example.org", "password": "a wrong password" }),
-    );
-    server.signal("-TERM");
-    server.ended();
-    let key = fs::read_to_string(setup.folder().join("data/master.key")).unwrap();
-    let files = fs::read_dir(setup.folder().join("data"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.file_name().unwrap() != "master.key");
-    let mut seen: Vec<(String, Vec<u8>)> = files
-        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
-        .collect();
-    seen.push(("log".to_owned(), setup.log().into_bytes()));
-    assert!(seen.len() >= 2);
-    let secrets = [
-        &*token,
-        PASSWORD,
-        "a wrong password",
-        "a password for a name",
-        &*other.access,
-        &*other.refresh,
-        &*root.access,
-        &*root.refresh,
-        &*next.access,
-        &*next.refresh,
-        key.trim(),
-    ];
-    for (name, bytes) in seen {
-        for secret in secrets {
-            let found = bytes
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "{name} holds {secret}");
-        }
-    }
 }

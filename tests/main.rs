@@ -1,6 +1,8 @@
 //! End to end, against the real program.
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+#[cfg(feature = "auth")]
+mod access;
 mod assembly;
 #[cfg(feature = "auth")]
 mod auth;
@@ -10,6 +12,8 @@ mod bad_input;
 mod crash;
 #[cfg(feature = "auth")]
 mod first_start;
+#[cfg(feature = "auth")]
+mod flood;
 #[cfg(feature = "auth")]
 mod import;
 #[cfg(feature = "auth")]
@@ -21,7 +25,11 @@ mod nodes;
 #[cfg(feature = "auth")]
 mod openapi;
 #[cfg(feature = "auth")]
+mod refresh;
+#[cfg(feature = "auth")]
 mod rights;
+#[cfg(feature = "auth")]
+mod secrets;
 mod server;
 mod settings;
 #[cfg_attr(

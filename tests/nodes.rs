@@ -35,7 +35,7 @@ fn two_nodes_start_at_once_and_take_each_others_tokens() {
 }
 
 #[test]
-fn fifty_refreshes_over_two_nodes_make_one_step() {
+fn r1_fifty_refreshes_over_two_nodes_make_one_step() {
     let Some(nodes) = two_nodes() else { return };
     let ada = nodes[0].person("ada@example.org");
     let successors: BTreeSet<String> = std::thread::scope(|scope| {
@@ -49,7 +49,7 @@ fn fifty_refreshes_over_two_nodes_make_one_step() {
 }
 
 #[test]
-fn a_node_with_a_key_of_its_own_does_not_start() {
+fn o2_a_node_with_a_key_of_its_own_does_not_start() {
     let Some(one) = postgres() else { return };
     let two = one.elsewhere();
     let _first = one.start();

@@ -62,7 +62,7 @@ on_both! {
         send(&server, &ada, "GET", "/roles", Value::Null).is(200);
     }
 
-    /// A4: whoever asks, and however many at once.
+    /// Whoever asks, and however many at once.
     fn a4_twenty_demotions_at_once_leave_an_administrator(setup: Setup) {
         let mut server = setup.start();
         let root = server.administrator();
@@ -92,8 +92,8 @@ on_both! {
         assert!(left >= 1, "nobody is left");
     }
 
-    /// K2, K3, R11: a key is shown once, works as a bearer token only, and ends when it is revoked.
-    fn a_key_is_shown_once_and_good_for_one_thing(setup: Setup) {
+    /// It works as a bearer token only, and ends when it is revoked.
+    fn k2_k3_r11_a_key_is_shown_once_and_good_for_one_thing(setup: Setup) {
         let mut server = setup.start();
         let root = server.administrator();
         let made = send(&server, &root, "POST", "/api-keys", json!({ "name": "mine", "scopes": ["users:read"] })).is(201);

@@ -54,6 +54,20 @@ impl Running {
         self.app.folder().join("data")
     }
 
+    /// The most memory that it has had at once, in bytes.
+    ///
+    /// # Panics
+    /// Where the program is gone.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).expect("a running program");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("a number of kB")
+            * 1024
+    }
+
     /// The next line that it prints with `text` in it.
     ///
     /// # Panics
