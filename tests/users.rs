@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(find("status=disabled"), Vec::<String>::new());
     }
 
-    fn a_disabled_account_is_out_at_once_and_comes_back(setup: Setup) {
+    fn r9_a_disabled_account_is_out_at_once_and_comes_back(setup: Setup) {
         let mut server = setup.start();
         let root = server.administrator();
         let ada = server.person("ada@example.org");
@@ -137,5 +137,16 @@ on_both! {
         server.refresh(&ada.refresh).is(401);
         server.send_as(&root, "POST", &format!("{path}/enable"), &Value::Null).is(200);
         server.log_in("ada@example.org");
+    }
+    fn a6_the_list_of_accounts_takes_no_odd_question(setup: Setup) {
+        let mut server = setup.start();
+        let root = server.administrator();
+        for query in [
+            "limit=0", "limit=201", "limit=-1", "limit=1.5", "limit=99999999999999999999", "sort=email;drop+table+users", "order=id",
+            "cursor=", "cursor=%27--", "cursor=AAAA", "offset=1", "status=%27", "limit=1&limit=2", "email[]=a",
+        ] {
+            server.get_as(&root, &format!("/api/v1/users?{query}")).is_problem(422, if query.starts_with("cursor") { "cursor_invalid" } else { "validation_failed" });
+        }
+        server.get_as(&root, "/api/v1/users?limit=200").is(200);
     }
 }

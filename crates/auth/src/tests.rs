@@ -2,7 +2,9 @@ mod account;
 mod api_keys;
 mod audit;
 mod devices;
+mod dump;
 mod email;
+mod foreign;
 mod grants;
 mod idempotency;
 mod import;
@@ -26,6 +28,7 @@ mod setup;
 mod smtp;
 mod start;
 mod throttle;
+mod writer;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -171,7 +171,7 @@ mod tests {
     use super::{Email, Login, Username};
 
     #[test]
-    fn spellings_of_one_address_have_one_canonical_form() {
+    fn l9_spellings_of_one_address_have_one_canonical_form() {
         for text in [
             "Mike@Example.ORG",
             " mike@example.org\n",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_looks_like_another_is_refused() {
+    fn l9_what_is_no_address_or_looks_like_another_is_refused() {
         let long = format!("{}@example.org", "a".repeat(300));
         let long_domain = format!("a@{}org", "abcdefgh.".repeat(30));
         for text in [
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_is_never_an_address() {
+    fn l10_a_user_name_is_never_an_address() {
         assert!(matches!("ada@example.org".parse(), Ok(Login::Email(_))));
         assert!(matches!("Ada".parse(), Ok(Login::Username(_))));
         for text in ["ab", "a@b", "-ab", "a b", "ADA", "ünal", &"a".repeat(33)] {

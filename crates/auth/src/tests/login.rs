@@ -18,7 +18,7 @@ both! {
         assert_eq!(bed.published.count("auth.session.created"), 1);
     }
 
-    async fn a_refusal_does_not_tell_which_accounts_exist(db: Db) {
+    async fn l1_a_refusal_does_not_tell_which_accounts_exist(db: Db) {
         let bed = Bed::new(db).await;
         bed.register("ada@example.org").await;
         let bob = bed.register("bob@example.org").await;
@@ -42,7 +42,7 @@ both! {
         assert_eq!(texts.len(), 1);
     }
 
-    async fn that_an_account_is_disabled_shows_only_after_the_right_password(db: Db) {
+    async fn l6_that_an_account_is_disabled_shows_only_after_the_right_password(db: Db) {
         let bed = Bed::new(db).await;
         let ada = bed.register("ada@example.org").await;
         bed.users.disable(&Principal::operator(), ada.id).await.unwrap();
@@ -54,7 +54,7 @@ both! {
         bed.log_in("ada@example.org").await;
     }
 
-    async fn a_password_that_is_too_long_is_refused_before_any_work(db: Db) {
+    async fn l3_a_password_that_is_too_long_is_refused_before_any_work(db: Db) {
         let bed = Bed::new(db).await;
         for login in ["ada@example.org", "nobody"] {
             let outcome = bed.try_log_in(login, &"x".repeat(129)).await;
@@ -76,7 +76,7 @@ both! {
         bed.who(&third).await.unwrap();
     }
 
-    async fn a_narrowed_login_stays_narrow_through_refreshes(db: Db) {
+    async fn t1_a_narrowed_login_stays_narrow_through_refreshes(db: Db) {
         let bed = Bed::new(db).await;
         bed.admin("ada@example.org").await;
         let credentials = Credentials { login: "ada@example.org".to_owned(), password: secret(PASSWORD) };

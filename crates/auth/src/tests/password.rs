@@ -65,7 +65,7 @@ async fn put(conn: &mut Conn, user: Id<User>, hash: &str) -> sqlx::Result<()> {
 }
 
 both! {
-    async fn a_new_password_ends_what_the_old_one_had_opened(db: Db) {
+    async fn r9_a_new_password_ends_what_the_old_one_had_opened(db: Db) {
         let bed = Bed::new(db).await;
         let here = bed.person("ada@example.org").await;
         let there = bed.log_in("ada@example.org").await;

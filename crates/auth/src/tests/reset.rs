@@ -211,7 +211,7 @@ both! {
         assert_eq!(other.who(&tokens).await.unwrap_err(), Denied::Invalid);
     }
 
-    async fn whoever_registered_somebody_elses_address_keeps_nothing(db: Db) {
+    async fn m3_whoever_registered_somebody_elses_address_keeps_nothing(db: Db) {
         let bed = bed(db).await;
         let (ada, bob) = (bed.register("ada@example.org").await, bed.admin("bob@example.org").await);
         add_key(&bed, ada.id).await;

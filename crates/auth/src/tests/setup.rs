@@ -33,7 +33,7 @@ both! {
         bed.log_in("ada@example.org").await;
     }
 
-    async fn fifty_parallel_set_ups_make_one_administrator(db: Db) {
+    async fn o1_fifty_parallel_set_ups_make_one_administrator(db: Db) {
         let bed = Bed::new(db).await;
         let other = bed.second().await;
         let tokens = [bed.auth.setup_token().await, other.auth.setup_token().await];
@@ -53,7 +53,7 @@ both! {
         assert_eq!(holders.len(), 1);
     }
 
-    async fn a_set_up_token_that_is_used_or_late_or_not_ours_is_closed(db: Db) {
+    async fn o1_a_set_up_token_that_is_used_or_late_or_not_ours_is_closed(db: Db) {
         let bed = Bed::new(db).await;
         let late = bed.auth.setup_token().await.unwrap().unwrap();
         bed.advance(30 * 60);

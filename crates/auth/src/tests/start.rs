@@ -42,7 +42,7 @@ both! {
         }
     }
 
-    async fn another_master_key_is_refused_in_clear_words(db: Db) {
+    async fn o2_another_master_key_is_refused_in_clear_words(db: Db) {
         let bed = Bed::new(db).await;
         let stranger = Bed::unopened(bed.db.clone(), bed.clock.clone(), Settings::default(), 8);
         let refusal = stranger.auth.open(CATALOGUE).await.unwrap_err();

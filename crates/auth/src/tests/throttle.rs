@@ -260,7 +260,7 @@ both! {
         bed.auth.refresh(&tokens.refresh_token, &from("192.0.2.2")).await.unwrap();
     }
 
-    async fn mail_is_capped_by_target_and_by_address_known_or_not(db: Db) {
+    async fn l8_mail_is_capped_by_target_and_by_address_known_or_not(db: Db) {
         let bed = Bed::new(db).await;
         let (ada, bob) = ("ada@example.org".parse().unwrap(), "bob@example.org".parse().unwrap());
         for _ in 0..3 {

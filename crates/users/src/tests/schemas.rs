@@ -25,7 +25,7 @@ fn null_clears_only_what_may_be_empty() {
 }
 
 #[test]
-fn nobody_sets_what_is_not_theirs_to_set() {
+fn a1_nobody_sets_what_is_not_theirs_to_set() {
     let fields = [
         "id",
         "role",

@@ -121,7 +121,7 @@ fn registration_fills_half_of_the_queue_only() {
 }
 
 #[test]
-fn a_client_that_left_is_skipped() {
+fn b5_a_client_that_left_is_skipped() {
     run(async {
         let (pool, _) = pool(1);
         let mut seat = pool.0.queue.sit();
@@ -137,7 +137,7 @@ fn a_client_that_left_is_skipped() {
 }
 
 #[test]
-fn a_client_that_leaves_frees_no_memory_in_use() {
+fn b5_a_client_that_leaves_frees_no_memory_in_use() {
     run(async {
         let (pool, _) = pool(1);
         let mut seat = pool.0.queue.sit();

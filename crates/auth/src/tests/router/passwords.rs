@@ -1,5 +1,6 @@
 use super::*;
-use crate::{EmailVerification, ImportUser};
+use crate::tests::PASSWORD;
+use crate::{EmailVerification, ImportUser, Settings};
 use cgcg_core::Principal;
 
 /// passlib, of [`PASSWORD`].

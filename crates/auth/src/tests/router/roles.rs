@@ -92,7 +92,7 @@ both! {
     async fn a6_lists_take_no_odd_questions(db: Db) {
         let bed = Bed::new(db).await;
         let root = root(&bed).await;
-        for list in ["/roles", "/api-keys", "/service-accounts"] {
+        for list in ["/roles", "/api-keys", "/service-accounts", "/sessions", "/audit"] {
             for query in ["limit=0", "limit=201", "limit=-1", "limit=99999999999999999999", "sort=name", "cursor=", "cursor=%27--", "cursor=AAAA", "offset=1"] {
                 let answer = send(&bed, &root, "GET", &format!("{list}?{query}"), Value::Null).await;
                 assert_eq!(answer.status, 422, "{list}?{query}");
@@ -101,7 +101,7 @@ both! {
         }
     }
 
-    async fn without_the_scope_nothing_of_it_is_seen_or_done(db: Db) {
+    async fn a2_without_the_scope_nothing_of_it_is_seen_or_done(db: Db) {
         let bed = Bed::new(db).await;
         let ada = bed.person("ada@example.org").await;
         let id = "01890000-0000-7000-8000-000000000000";
