@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::on_both;
-use crate::support::{PASSWORD, People, Setup, sqlite};
+use crate::support::{PASSWORD, People, Person, Setup, sqlite};
 
 on_both! {
     fn the_link_makes_one_administrator_and_no_second(setup: Setup) {
@@ -64,6 +64,26 @@ on_both! {
         assert!(command.wait().unwrap().success());
         let root = server.log_in("root@example.org");
         server.get_as(&root, "/api/v1/users").is(200);
+    }
+
+    fn a_server_at_which_nobody_sits_makes_the_administrator_of_its_settings(setup: Setup) {
+        fs::write(setup.folder().join("first"), format!("{PASSWORD}\n")).unwrap();
+        let setup = setup
+            .with("CGCG_AUTH__BOOTSTRAP__ADMIN_EMAIL", "root@example.org")
+            .with("CGCG_AUTH__BOOTSTRAP__ADMIN_PASSWORD_FILE", "first");
+        let server = setup.start();
+        let login = |password: &str| json!({ "login": "root@example.org", "password": password });
+        let refused = server.post("/api/v1/auth/login", &login(PASSWORD));
+        let token = refused.is_problem(403, "password_change_required").json()["reset_token"].clone();
+        let new = json!({ "token": token, "new_password": "staple of correct horses" });
+        server.post("/api/v1/auth/password/reset", &new).is(204);
+        let root = Person::of(&server.post("/api/v1/auth/login", &login("staple of correct horses")).is(200).json());
+        server.get_as(&root, "/api/v1/users").is(200);
+        let server = server.kill_and_start();
+        server.post("/api/v1/auth/login", &login("staple of correct horses")).is(200);
+        let shown = String::from_utf8(setup.run(&["config", "show"]).stdout).unwrap();
+        assert!(shown.contains("bootstrap.admin_password = \"[secret]\"") && !shown.contains(PASSWORD), "{shown}");
+        assert!(!setup.log().contains(PASSWORD));
     }
 
     fn o2_another_master_key_does_not_start_and_says_which_one_is_needed(setup: Setup) {

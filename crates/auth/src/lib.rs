@@ -45,9 +45,9 @@ pub use schemas::{
 pub use scopes::ALL as SCOPES;
 pub use service::{Host, Pace, Service};
 pub use settings::{
-    ApiKeys, Audit as AuditSettings, EmailVerification, Keys as KeySettings, Links, LostResponse,
-    Mail as MailSettings, Passwords, Registration, RegistrationPolicy, Roles, Sessions, Settings,
-    Smtp, SmtpTls, Tokens as TokenSettings, Transport,
+    ApiKeys, Audit as AuditSettings, Bootstrap, EmailVerification, Keys as KeySettings, Links,
+    LostResponse, Mail as MailSettings, Passwords, Registration, RegistrationPolicy, Roles,
+    Sessions, Settings, Smtp, SmtpTls, Tokens as TokenSettings, Transport,
 };
 pub use throttle::ThrottleSettings;
 

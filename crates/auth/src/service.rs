@@ -1,6 +1,7 @@
 mod api_keys;
 mod audit;
 mod authenticate;
+mod bootstrap;
 mod email;
 mod endings;
 mod errands;

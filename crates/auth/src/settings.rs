@@ -1,3 +1,4 @@
+mod bootstrap;
 mod links;
 mod mail;
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use crate::password::{Argon2Settings, BcryptOver72, Policy, PoolSettings};
 use crate::throttle::ThrottleSettings;
 
+pub use bootstrap::Bootstrap;
 pub use links::Links;
 pub use mail::{Mail, Smtp, SmtpTls, Transport};
 
@@ -38,6 +40,8 @@ pub struct Settings {
     pub mail: Mail,
     /// Where links in mail lead.
     pub links: Links,
+    /// The first administrator of a server at which nobody sits.
+    pub bootstrap: Bootstrap,
 }
 
 /// Who may open an account.
@@ -330,6 +334,7 @@ impl Settings {
         wrong.extend(nested.map(|(key, mend)| (password_key(key), mend)));
         wrong.extend(self.mail.validate());
         wrong.extend(self.links.validate());
+        wrong.extend(self.bootstrap.validate());
         wrong
     }
 }

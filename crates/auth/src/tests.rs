@@ -1,6 +1,7 @@
 mod account;
 mod api_keys;
 mod audit;
+mod bootstrap;
 mod devices;
 mod dump;
 mod email;

@@ -27,6 +27,10 @@ pub(crate) async fn run(
     #[cfg(feature = "metrics")]
     let metrics = crate::metrics::start()?;
     let assembly = Assembly::open(&settings).await?;
+    #[cfg(feature = "auth")]
+    if let Some(account) = assembly.built.auth.bootstrap().await? {
+        tracing::info!(user.id = %account.id, "the settings made the first administrator");
+    }
     let stop = CancellationToken::new();
     let workers = assembly
         .built

@@ -20,6 +20,8 @@ pub(super) const SECRETS: &[&str] = &[
     "keys.master",
     "keys.previous",
     "auth.mail.smtp.password",
+    "auth.bootstrap.admin_password",
+    "auth.bootstrap.admin_password_hash",
 ];
 
 /// Sections of the server itself.

@@ -76,6 +76,6 @@ impl Service {
 }
 
 /// A disabled administrator is one too: the command line can help, a link in an old terminal must not.
-async fn has_admin(conn: &mut Conn) -> sqlx::Result<bool> {
+pub(super) async fn has_admin(conn: &mut Conn) -> sqlx::Result<bool> {
     Ok(!store::roles::holders(conn, ADMIN, 1).await?.is_empty())
 }

@@ -110,6 +110,23 @@ pub(crate) async fn set(
     Ok(())
 }
 
+/// Whether the next login has to set another password.
+pub(crate) async fn must_change(
+    conn: &mut Conn,
+    user: Id<User>,
+    must_change: bool,
+) -> sqlx::Result<()> {
+    let sql = "update auth_passwords set must_change = $2 where user_id = $1";
+    on!(conn, |c| {
+        sqlx::query(sql)
+            .bind(user)
+            .bind(must_change)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
 /// Takes over a hash that others made.
 pub(crate) async fn import(
     conn: &mut Conn,
