@@ -1,7 +1,7 @@
 //! The HTTP server.
 
 use std::future::ready;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use actix_web::{App, Error};
 use cgcg_web::{Connection, Front, pass};
 
 use crate::Failure;
+use crate::listener::listen;
 use crate::own::{self, Own};
 use crate::settings::Settings;
 
@@ -50,7 +51,7 @@ pub(crate) fn serve(site: Site, settings: &Settings) -> Result<(Server, SocketAd
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         threads => threads,
     };
-    let listener = TcpListener::bind(http.listen).map_err(|failure| {
+    let listener = listen(http.listen).map_err(|failure| {
         format!(
             "{}: {failure}; choose another address with --listen",
             http.listen

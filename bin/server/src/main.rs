@@ -7,6 +7,7 @@ mod console;
 mod features;
 mod greeting;
 mod http;
+mod listener;
 mod log;
 mod master_key;
 #[cfg(feature = "metrics")]

@@ -101,7 +101,8 @@ fn process(url: &str) -> Result<(), Failure> {
                     let tokens = auth.refresh(&token, &Device::default()).await;
                     tokens.map_or_else(
                         |error| {
-                            eprintln!("{error}");
+                            let cause = error.source().map(ToString::to_string);
+                            eprintln!("{error}: {}", cause.unwrap_or_default());
                             String::new()
                         },
                         |tokens| tokens.refresh_token.expose().clone(),
