@@ -35,6 +35,33 @@ pub enum Error {
         /// Code and rule.
         invalid: Invalid,
     },
+    /// The name or the queue belongs to the program itself.
+    #[error("this name belongs to the program itself")]
+    NameReserved,
+    /// The settings do not give this queue to the caller.
+    #[error("the settings do not give this queue to you")]
+    QueueNotAllowed,
+    /// More tasks at once than allowed.
+    #[error("at most {limit} at once")]
+    BatchTooLarge {
+        /// Of them.
+        limit: usize,
+    },
+    /// Too many calls wait already. Come again later, or do not wait.
+    #[error("too many calls wait already")]
+    TooManyWaiters,
+    /// Too many streams are open already. Close one, or come again later.
+    #[error("too many streams are open already")]
+    TooManyStreams,
+    /// The name of a request is empty, longer than 255 bytes, or no printable ASCII.
+    #[error("the idempotency key has 1 to 255 letters of printable ASCII")]
+    IdempotencyKeyInvalid,
+    /// Another request had this name within its time.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// There is a schedule of this name.
+    #[error("there is a schedule of this name")]
+    ScheduleTaken,
     /// The payload or the result is larger than the settings allow. Store it elsewhere, and its address here.
     #[error("larger than the limit of {limit} bytes")]
     TooLarge {

@@ -4,8 +4,12 @@ mod batch;
 mod cron;
 mod error;
 mod gate;
+mod host;
 mod limits;
+#[cfg(feature = "router")]
+mod router;
 mod schemas;
+pub mod scopes;
 mod service;
 mod settings;
 mod store;
@@ -21,11 +25,13 @@ use cgcg_core::{Migrations, Step};
 
 pub use cgcg_core::{TaskFailure, TaskState, TaskStatus};
 pub use error::Error;
+pub use host::Host;
 pub use schemas::{
-    Cancelled, Created, Name, Overlap, Payload, Queue, QueueLimits, QueueName, Rate, Schedule,
-    ScheduleCreate, TaskCreate, TaskFilter, TaskId, TaskLine, TaskUpdate,
+    Cancelled, Created, Lease, Name, Overlap, Payload, Queue, QueueLimits, QueueLoad, QueueName,
+    Rate, Schedule, ScheduleCreate, ScheduleUpdate, TaskCreate, TaskFilter, TaskId, TaskLine,
+    TaskUpdate, WorkerLine,
 };
-pub use service::Service;
+pub use service::{Answered, IdempotencyKey, Service};
 pub use settings::Settings;
 pub use typed::{Defaults, TaskBuilder, TypedTask};
 pub use worker::{Handlers, TaskCtx, TaskError, Worker};

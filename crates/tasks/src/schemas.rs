@@ -1,3 +1,4 @@
+mod look;
 mod payload;
 mod queue;
 mod row;
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use cgcg_core::{Id, Task, TaskState, Timestamp};
 
+pub use look::{Lease, QueueLoad, WorkerLine};
 pub use payload::Payload;
 pub use queue::{Queue, QueueLimits, Rate};
 pub use row::TaskLine;
 pub(crate) use row::{TaskInDb, number, state, text};
-pub use schedule::{Overlap, Schedule, ScheduleCreate};
+pub use schedule::{Overlap, Schedule, ScheduleCreate, ScheduleUpdate};
 pub use word::{Name, QueueName};
 
 /// Names a task.
@@ -74,6 +76,8 @@ pub struct Created {
     pub id: TaskId,
     /// Whether it was there already.
     pub existing: bool,
+    /// Where it stood then.
+    pub state: TaskState,
 }
 
 /// A change of a task that waits. Absent is unchanged.

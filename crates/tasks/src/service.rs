@@ -2,6 +2,8 @@ mod change;
 mod check;
 pub(crate) mod create;
 pub(crate) mod lease;
+mod look;
+mod once;
 mod queue;
 mod queues;
 mod read;
@@ -10,6 +12,8 @@ pub(crate) mod tend;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use once::{Answered, IdempotencyKey};
 
 use cgcg_core::{Clock, Conn, Db, Joined};
 
@@ -66,7 +70,8 @@ impl Service {
         &self.0.shared.clock
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    /// What the settings say.
+    pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 

@@ -42,6 +42,11 @@ pub struct Settings {
     pub keep_failed: Span,
     /// Whether the payload is kept with a task that succeeded.
     pub keep_payload: bool,
+    /// How long a repeated `Idempotency-Key` gets the first answer. 1 min to 7 d.
+    pub idempotency_window: Span,
+    /// Id of a principal, and the queues that it may take tasks from by HTTP; a `*` at the end stands for anything.
+    /// Empty: whoever has the scope `tasks:work` may take from every queue but the program's own.
+    pub work_queues: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Settings {
@@ -63,6 +68,8 @@ impl Default for Settings {
             keep_cancelled: Span::days(7),
             keep_failed: Span::days(30),
             keep_payload: true,
+            idempotency_window: Span::days(1),
+            work_queues: BTreeMap::new(),
         }
     }
 }
@@ -81,6 +88,13 @@ impl Settings {
         let size = |size: Size| (Size::kib(1)..=Size::mib(16)).contains(&size);
         let queue = |(name, slots): (&String, &u16)| {
             name.parse::<QueueName>().is_ok() && (1..=1_000).contains(slots)
+        };
+        let pattern = |queue: &String| {
+            let start = queue.strip_suffix('*').unwrap_or(queue);
+            start.is_empty() && queue == "*" || start.parse::<QueueName>().is_ok()
+        };
+        let work = |(id, queues): (&String, &Vec<String>)| {
+            id.parse::<cgcg_core::Id<()>>().is_ok() && queues.iter().all(pattern)
         };
         let keeps = [
             ("keep_succeeded", self.keep_succeeded),
@@ -142,6 +156,16 @@ impl Settings {
                 "shutdown_grace",
                 within(self.shutdown_grace, second, Span::minutes(10)),
                 "expected 1s to 10m",
+            ),
+            (
+                "idempotency_window",
+                within(self.idempotency_window, Span::minutes(1), LONGEST),
+                "expected 1m to 7d",
+            ),
+            (
+                "work_queues",
+                self.work_queues.iter().all(work),
+                "expected ids of principals, each with a list of queues; `*` only at the end",
             ),
             (
                 "cancel_grace",

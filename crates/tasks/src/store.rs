@@ -10,6 +10,7 @@ pub(crate) mod enqueue;
 pub(crate) mod key;
 pub(crate) mod lane;
 pub(crate) mod lease;
+pub(crate) mod look;
 pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod schedule;

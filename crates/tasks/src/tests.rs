@@ -5,6 +5,8 @@ mod list;
 mod maintenance;
 mod model;
 mod queues;
+#[cfg(feature = "router")]
+mod router;
 mod schedules;
 mod settings;
 mod store;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ServiceConfig};
-use cgcg_core::{Authenticator, Clock};
+use cgcg_core::{Authenticator, Clock, Principal};
 
 use crate::limiter::Limiter;
 use crate::{FrontSettings, Proxies};
@@ -48,6 +48,11 @@ impl Front {
     /// Puts it where the extractors find it.
     pub fn configure(&self, cfg: &mut ServiceConfig) {
         cfg.app_data(Data::new(self.clone()));
+    }
+
+    /// Whether a caller still stands; reads the rows. Long streams ask each 30 s.
+    pub async fn still_valid(&self, caller: &Principal) -> bool {
+        self.authenticator().still_valid(caller).await
     }
 
     pub(crate) fn of(request: &HttpRequest) -> Option<&Self> {

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::Service;
 use crate::batch::Shared;
-use crate::store::enqueue::{NewRow, enqueue, existing};
-use crate::store::key;
-use crate::{Created, Error, Name, Payload, TaskCreate, TaskId};
+use crate::schemas::state;
+use crate::store::enqueue::{Holder, NewRow, enqueue, existing};
+use crate::store::{key, read};
+use crate::{Created, Error, Name, Payload, TaskCreate, TaskId, TaskState};
 
 /// Tasks in one statement and transaction, at most.
-const CHUNK: usize = 1_000;
+pub(super) const CHUNK: usize = 1_000;
 /// How often a unique key is asked for that changes hands meanwhile.
 const TRIES: usize = 3;
 
@@ -106,11 +107,15 @@ pub(crate) async fn create_all(
     // Two transactions that take the same keys in opposite order would wait for each other.
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|index| wanted[*index].row.unique_key.as_deref());
-    let mut created: Vec<_> = wanted.iter().map(|wanted| fresh(wanted.row.id)).collect();
+    let time = shared.clock.now();
+    let mut created: Vec<_> = wanted
+        .iter()
+        .map(|wanted| fresh(&wanted.row, time))
+        .collect();
     let mut rows = Vec::with_capacity(wanted.len());
     for index in order {
         if let Some(holder) = window(shared, conn, wanted[index]).await? {
-            created[index] = known(holder);
+            created[index] = known(holder.id, holder.state);
         } else {
             rows.push((index, &wanted[index].row));
         }
@@ -122,11 +127,10 @@ pub(crate) async fn create_all(
         if stored.contains(&row.id) {
             continue;
         }
-        let holder = holder(shared, conn, row).await?;
-        if holder != row.id {
-            created[index] = known(holder);
+        if let Some(holder) = holder(shared, conn, row).await? {
+            created[index] = known(holder.id, holder.state);
             if let (Some(_), Some(key)) = (wanted[index].window, &row.unique_key) {
-                key::point(conn, key, holder).await?;
+                key::point(conn, key, holder.id).await?;
             }
         }
     }
@@ -134,46 +138,59 @@ pub(crate) async fn create_all(
     Ok(created)
 }
 
-const fn fresh(id: TaskId) -> Created {
+fn fresh(row: &NewRow, time: Timestamp) -> Created {
+    let waits = row.run_at.is_some_and(|at| at > time);
     Created {
-        id,
+        id: row.id,
         existing: false,
+        state: if waits {
+            TaskState::Scheduled
+        } else {
+            TaskState::Ready
+        },
     }
 }
 
-const fn known(id: TaskId) -> Created {
-    Created { id, existing: true }
+const fn known(id: TaskId, number: i16) -> Created {
+    Created {
+        id,
+        existing: true,
+        state: state(number),
+    }
 }
 
 /// Who has taken the key for a time; `None` where nobody had, or nobody has to.
-async fn window(shared: &Shared, conn: &mut Conn, wanted: &Wanted) -> sqlx::Result<Option<TaskId>> {
+async fn window(shared: &Shared, conn: &mut Conn, wanted: &Wanted) -> sqlx::Result<Option<Holder>> {
     let (Some(time), Some(key)) = (wanted.window, &wanted.row.unique_key) else {
         return Ok(None);
     };
     for _ in 0..TRIES {
         let now = shared.now(conn);
-        if key::take(conn, now, key, wanted.row.id, time).await? {
+        if key::take(conn, now, key, b"", wanted.row.id, time).await? {
             return Ok(None);
         }
         // Gone again: its time was over.
-        if let Some(holder) = key::find(conn, key).await? {
-            return Ok(Some(holder));
+        if let Some(id) = key::find(conn, key).await? {
+            let task = read::find(conn, id).await?;
+            // What was deleted since had ended.
+            let state = task.map_or(6, |task| task.state);
+            return Ok(Some(Holder { id, state }));
         }
     }
     Err(changes_hands())
 }
 
-/// The live task that keeps `row` out, or `row` itself, where that one has ended meanwhile and it is stored now.
-async fn holder(shared: &Shared, conn: &mut Conn, row: &NewRow) -> sqlx::Result<TaskId> {
+/// The live task that keeps `row` out; `None` where that one has ended meanwhile, and `row` is stored now.
+async fn holder(shared: &Shared, conn: &mut Conn, row: &NewRow) -> sqlx::Result<Option<Holder>> {
     for _ in 0..TRIES {
         if let Some(key) = &row.unique_key
             && let Some(holder) = existing(conn, key).await?
         {
-            return Ok(holder);
+            return Ok(Some(holder));
         }
         let now = shared.now(conn);
         if !enqueue(conn, now, &[row]).await?.is_empty() {
-            return Ok(row.id);
+            return Ok(None);
         }
     }
     Err(changes_hands())

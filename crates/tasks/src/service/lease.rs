@@ -16,6 +16,12 @@ impl Service {
         self.0.claim.write(wanted).await
     }
 
+    /// Signs of life of a worker that has no thread of its own for them.
+    #[cfg(feature = "router")]
+    pub(crate) async fn beat(&self, item: BeatItem) -> Result<Vec<Beaten>, GroupError> {
+        self.0.beats.write(item).await
+    }
+
     /// `false`: the lease did not hold.
     pub(crate) async fn complete(&self, done: Done) -> Result<bool, GroupError> {
         self.0.complete.write(done).await

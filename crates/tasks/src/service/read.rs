@@ -4,8 +4,9 @@ use cgcg_core::{Cursor, Page, PageRequest, Timestamp};
 use uuid::Uuid;
 
 use super::Service;
+use crate::schemas::text;
 use crate::store::read;
-use crate::{Error, TaskFilter, TaskId, TaskLine, TaskStatus};
+use crate::{Error, Payload, TaskFilter, TaskId, TaskLine, TaskStatus};
 
 /// How long a waiter goes without looking: the end may come in another process.
 const LOOK: Duration = Duration::from_millis(250);
@@ -21,6 +22,23 @@ impl Service {
         let mut conn = self.0.db.read().await?;
         let row = read::find(&mut conn, id).await?;
         Ok(row.map(Into::into))
+    }
+
+    /// Id of the principal that made a task, empty for the program itself; `None` where there is no such task.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn find_owner(&self, id: TaskId) -> Result<Option<String>, Error> {
+        Ok(read::owner(&mut self.0.db.read().await?, id).await?)
+    }
+
+    /// What a task was told; `None` where there is no such task, or its payload was not kept.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn find_payload(&self, id: TaskId) -> Result<Option<Payload>, Error> {
+        let payload = read::payload(&mut self.0.db.read().await?, id).await?;
+        Ok(payload.map(|bytes| Payload::stored(text(bytes))))
     }
 
     /// Waits for the end of a task, at most so long; answers how it stands then.

@@ -1,3 +1,4 @@
+mod change;
 mod fire;
 
 use std::time::Duration;
@@ -119,7 +120,13 @@ impl Service {
     ) -> Result<(ScheduleInDb, Cron), Error> {
         let invalid = |field| move |invalid| Error::Invalid { field, invalid };
         let name: Name = name.parse().map_err(invalid("name"))?;
-        let cron = Cron::parse(&new.cron, &new.time_zone).map_err(invalid("cron"))?;
+        let cron = Cron::parse(&new.cron, &new.time_zone).map_err(|invalid| Error::Invalid {
+            field: match invalid.code {
+                "time_zone_unknown" => "time_zone",
+                _ => "cron",
+            },
+            invalid,
+        })?;
         let limit = self.settings().payload_limit.bytes();
         if new.payload.as_str().len() > limit {
             return Err(Error::TooLarge { limit });
@@ -187,11 +194,20 @@ impl ScheduleInDb {
 impl From<ScheduleInDb> for Schedule {
     fn from(row: ScheduleInDb) -> Self {
         Self {
+            payload: row.payload(),
+            timeout: row.timeout(),
             name: row.name,
             cron: row.cron,
             time_zone: row.tz,
             task: row.task_name,
             queue: row.queue,
+            priority: row.priority,
+            max_attempts: row.max_attempts.unsigned_abs(),
+            overlap: match row.overlap {
+                0 => Overlap::Skip,
+                _ => Overlap::Allow,
+            },
+            catch_up: u8::try_from(row.catch_up).unwrap_or(u8::MAX),
             paused: row.paused,
             next_at: row.next_at,
             last_at: row.last_at,

@@ -183,10 +183,18 @@ async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<V
     Ok(stored.into_iter().map(|row| row.id).collect())
 }
 
+/// Who holds a unique key.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Holder {
+    pub(crate) id: TaskId,
+    pub(crate) state: i16,
+}
+
 /// The live task with this unique key.
-pub(crate) async fn existing(conn: &mut Conn, unique_key: &[u8]) -> sqlx::Result<Option<TaskId>> {
-    let sql = "select id from task where unique_key = $1 and unique_key is not null and state < 4";
-    on!(conn, |c| sqlx::query_scalar(sql)
+pub(crate) async fn existing(conn: &mut Conn, unique_key: &[u8]) -> sqlx::Result<Option<Holder>> {
+    let sql =
+        "select id, state from task where unique_key = $1 and unique_key is not null and state < 4";
+    on!(conn, |c| sqlx::query_as(sql)
         .bind(unique_key)
         .fetch_optional(c)
         .await)

@@ -1,4 +1,4 @@
-//! Keys that are taken for a time: unique-for-a-window.
+//! Keys that are taken for a time: unique-for-a-window, and the names of requests.
 
 use std::time::Duration;
 
@@ -12,18 +12,19 @@ pub(crate) async fn take(
     conn: &mut Conn,
     now: Now,
     key: &[u8],
+    body: &[u8],
     id: TaskId,
     time: Duration,
 ) -> sqlx::Result<bool> {
     let sql = "insert into task_key (key, body, id, expires_at)
                values ($2, $3, $4, coalesce($1, (select now from task_clock)) + $5)
-               on conflict (key) do update set id = excluded.id, expires_at = excluded.expires_at
+               on conflict (key) do update set id = excluded.id, body = excluded.body, expires_at = excluded.expires_at
                  where task_key.expires_at < excluded.expires_at - $5
                returning expires_at";
     let taken: Option<i64> = on!(conn, |c| sqlx::query_scalar(sql)
         .bind(now)
         .bind(key)
-        .bind(&b""[..])
+        .bind(body)
         .bind(id)
         .bind(micros(time))
         .fetch_optional(c)
@@ -37,6 +38,26 @@ pub(crate) async fn find(conn: &mut Conn, key: &[u8]) -> sqlx::Result<Option<Tas
         .bind(key)
         .fetch_optional(c)
         .await)
+}
+
+/// What was stored with the key.
+pub(crate) async fn body(conn: &mut Conn, key: &[u8]) -> sqlx::Result<Option<Vec<u8>>> {
+    let sql = "select body from task_key where key = $1";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(key)
+        .fetch_optional(c)
+        .await)
+}
+
+/// Stores something else with a key that was just taken.
+pub(crate) async fn write(conn: &mut Conn, key: &[u8], body: &[u8]) -> sqlx::Result<()> {
+    let sql = "update task_key set body = $2 where key = $1";
+    on!(conn, |c| sqlx::query(sql)
+        .bind(key)
+        .bind(body)
+        .execute(c)
+        .await
+        .map(drop))
 }
 
 /// Lets a key that was just taken stand for another task.

@@ -27,6 +27,30 @@ pub(crate) async fn find(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<Tas
     Ok(found)
 }
 
+/// The principal that made it; empty for the program itself.
+pub(crate) async fn owner(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<String>> {
+    let sql = "select owner from task_all where id = $1";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
+
+/// What it was told; `None` where it is unknown, or its payload was not kept.
+pub(crate) async fn payload(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<Vec<u8>>> {
+    let sql = "select payload, seq from task_all where id = $1";
+    let row: Option<(Option<Vec<u8>>, Option<i64>)> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(c)
+        .await?);
+    match (row, conn.engine()) {
+        (Some((None, Some(seq))), Engine::Sqlite) => {
+            Ok(blob::find(conn, &[seq], Kind::Payload).await?.remove(&seq))
+        }
+        (row, _) => Ok(row.and_then(|(payload, _)| payload)),
+    }
+}
+
 /// One line of a list: no result, no errors.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Line {

@@ -22,6 +22,8 @@ fn the_sample_names_every_default() {
         format!("keep_cancelled = \"{}\"", defaults.keep_cancelled),
         format!("keep_failed = \"{}\"", defaults.keep_failed),
         format!("keep_payload = {}", defaults.keep_payload),
+        format!("idempotency_window = \"{}\"", defaults.idempotency_window),
+        "work_queues = {}".to_owned(),
     ];
     let sample = Settings::SAMPLE.lines().filter(|line| line.contains(" = "));
     let sample: Vec<_> = sample.map(|line| line.trim_start_matches("# ")).collect();
@@ -48,8 +50,10 @@ fn what_is_wrong_is_told_all_at_once() {
         keep_cancelled: Span::seconds(1),
         keep_failed: Span::seconds(1),
         keep_payload: false,
+        idempotency_window: Span::seconds(1),
+        work_queues: [("ada".to_owned(), vec!["default".to_owned()])].into(),
     };
-    assert_eq!(wrong.validate().len(), 15);
+    assert_eq!(wrong.validate().len(), 17);
     let no_slots = Settings {
         queues: [("a".to_owned(), 0)].into(),
         ..Settings::default()

@@ -2,14 +2,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// `base`, doubled with each attempt from 1 on, at most `most`.
-pub(super) fn doubled(base: Duration, most: Duration, attempt: u32) -> Duration {
+pub(crate) fn doubled(base: Duration, most: Duration, attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(31);
     base.saturating_mul(1 << doublings).min(most)
 }
 
 /// Up to a tenth more or less, so that those who failed together do not come back together. The same for the same
 /// `seed`: chance enough, and a test can tell what comes.
-pub(super) fn spread(time: Duration, seed: impl Hash) -> Duration {
+pub(crate) fn spread(time: Duration, seed: impl Hash) -> Duration {
     let mut hasher = DefaultHasher::new();
     seed.hash(&mut hasher);
     let thousandths = u32::try_from(hasher.finish() % 201).unwrap_or_default() + 900;

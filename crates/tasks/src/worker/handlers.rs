@@ -92,7 +92,7 @@ impl Handlers {
         }
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.known.keys().cloned().collect();
         names.sort_unstable();
         names

@@ -108,19 +108,26 @@ impl Service {
         row: &ScheduleInDb,
         tick: Timestamp,
     ) -> Result<TaskId, Error> {
-        let invalid = |field| move |invalid| Error::Invalid { field, invalid };
-        let new = TaskCreate {
-            queue: Some(QueueName::parse(row.queue.clone()).map_err(invalid("queue"))?),
-            priority: Some(row.priority),
-            max_attempts: Some(row.max_attempts.unsigned_abs()),
-            timeout: Some(row.timeout()),
-            ..TaskCreate::new(
-                Name::parse(row.task_name.clone()).map_err(invalid("name"))?,
-                row.payload(),
-            )
-        };
-        self.create_tick(conn, new, tick).await
+        self.create_tick(conn, made_by(row)?, tick).await
     }
+}
+
+/// A task as the schedule says. All of one schedule share a concurrency key.
+pub(super) fn made_by(row: &ScheduleInDb) -> Result<TaskCreate, Error> {
+    let invalid = |field| move |invalid| Error::Invalid { field, invalid };
+    let mut key = format!("schedule:{}", row.name);
+    key.truncate(128);
+    Ok(TaskCreate {
+        queue: Some(QueueName::parse(row.queue.clone()).map_err(invalid("queue"))?),
+        priority: Some(row.priority),
+        max_attempts: Some(row.max_attempts.unsigned_abs()),
+        timeout: Some(row.timeout()),
+        concurrency_key: Some(key),
+        ..TaskCreate::new(
+            Name::parse(row.task_name.clone()).map_err(invalid("name"))?,
+            row.payload(),
+        )
+    })
 }
 
 /// The ticks from the row's next one until `now`.

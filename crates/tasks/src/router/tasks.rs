@@ -1,0 +1,267 @@
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use cgcg_core::{Cursor, Limit, Page, PageRequest, TaskState, Timestamp};
+use cgcg_web::{Json, Path, Problem, Query, RequireScope};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::numbers::{fit, refused, within};
+use super::shapes::{Line, Task};
+use super::{owner, reach, reaches_all};
+use crate::scopes::{Admin, Cancel, Read};
+use crate::{Cancelled, Error, Host, Name, QueueName, TaskFilter, TaskId, TaskUpdate};
+
+/// Which tasks, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TaskQuery {
+    /// In this state.
+    #[param(inline)]
+    state: Option<TaskState>,
+    /// In this queue.
+    queue: Option<String>,
+    /// For this handler.
+    name: Option<String>,
+    /// At most so many items.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+}
+
+/// Your tasks, newest first; with `tasks:admin` everybody's.
+///
+/// A page looks at 5,000 tasks and no more: it may be short, or empty, while `next_cursor` is set.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tasks",
+    tag = "tasks",
+    params(TaskQuery),
+    responses(
+        (status = 200, body = Page<Line>),
+        (status = 422, description = "`name_invalid`, `queue_invalid`"),
+    ),
+    security(("oauth2" = ["tasks:read"]))
+)]
+pub(super) async fn list_tasks(
+    host: Data<Host>,
+    caller: RequireScope<Read>,
+    Query(query): Query<TaskQuery>,
+) -> Result<HttpResponse, Problem> {
+    let invalid = |field| move |invalid| Error::Invalid { field, invalid };
+    let filter = TaskFilter {
+        owner: (!reaches_all(&caller)).then(|| owner(&caller)),
+        state: query.state,
+        queue: query
+            .queue
+            .map(QueueName::parse)
+            .transpose()
+            .map_err(invalid("queue"))?,
+        name: query
+            .name
+            .map(Name::parse)
+            .transpose()
+            .map_err(invalid("name"))?,
+    };
+    let (limit, cursor) = (query.limit, query.cursor);
+    let page = host
+        .tasks()
+        .list(&filter, PageRequest { limit, cursor })
+        .await?;
+    Ok(HttpResponse::Ok().json(page.map(Line::from)))
+}
+
+/// How to read one task.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GetQuery {
+    /// Wait so many seconds for its end.
+    #[param(minimum = 0, maximum = 30)]
+    wait_s: Option<i64>,
+    /// With what it was told.
+    #[param(inline)]
+    include: Option<Include>,
+}
+
+/// What an answer may have beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Include {
+    /// What the task was told.
+    Payload,
+}
+
+/// One task.
+///
+/// With `wait_s` the answer comes at its end, or when that time is over: look at `state`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tasks/{id}",
+    tag = "tasks",
+    params(("id" = inline(TaskId), Path), GetQuery),
+    responses(
+        (status = 200, body = Task),
+        (status = 404, description = "`task_not_found`"),
+        (status = 422, description = "`out_of_range`"),
+        (status = 429, description = "`too_many_waiters`"),
+    ),
+    security(("oauth2" = ["tasks:read"]))
+)]
+pub(super) async fn get_task(
+    host: Data<Host>,
+    caller: RequireScope<Read>,
+    id: Path<TaskId>,
+    Query(query): Query<GetQuery>,
+) -> Result<HttpResponse, Problem> {
+    let wait = within("wait_s", query.wait_s, (0, 30), 0)?;
+    reach(&host, &caller, id.0).await?;
+    let task = Task::from(wait_for(&host, id.0, Duration::from_secs(wait)).await?);
+    let payload = match query.include {
+        Some(Include::Payload) => host.tasks().find_payload(id.0).await?,
+        None => None,
+    };
+    Ok(HttpResponse::Ok().json(task.with(payload)))
+}
+
+async fn wait_for(host: &Host, id: TaskId, time: Duration) -> Result<crate::TaskStatus, Error> {
+    let tasks = host.tasks();
+    let status = tasks.get_task_status(id).await?.ok_or(Error::NotFound)?;
+    if time.is_zero() || status.state.ended() {
+        return Ok(status);
+    }
+    let _place = host.http().wait()?;
+    tokio::select! {
+        () = host.stopping().cancelled() => tasks.get_task_status(id).await?.ok_or(Error::NotFound),
+        status = tasks.wait(id, time) => status,
+    }
+}
+
+/// Changes of a task that waits. What is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TaskUpdate)]
+pub(super) struct Change {
+    /// Not before; at most five years ahead.
+    #[serde(default, deserialize_with = "refused")]
+    #[schema(nullable = false)]
+    run_at: Option<Timestamp>,
+    /// Lower runs first.
+    #[serde(default, deserialize_with = "refused")]
+    #[schema(nullable = false, minimum = 0, maximum = 999)]
+    priority: Option<i64>,
+}
+
+/// Change when or before whom a task runs that waits.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/tasks/{id}",
+    tag = "tasks",
+    params(("id" = inline(TaskId), Path)),
+    request_body = Change,
+    responses(
+        (status = 200, body = Task),
+        (status = 404, description = "`task_not_found`"),
+        (status = 409, description = "`task_running`, `task_finished`"),
+        (status = 422, description = "`run_at_too_far`, `out_of_range`"),
+    ),
+    security(("oauth2" = ["tasks:admin"]))
+)]
+pub(super) async fn update_task(
+    host: Data<Host>,
+    _caller: RequireScope<Admin>,
+    id: Path<TaskId>,
+    change: Json<Change>,
+) -> Result<HttpResponse, Problem> {
+    let change = TaskUpdate {
+        run_at: change.0.run_at,
+        priority: fit("priority", change.0.priority)?,
+    };
+    let status = host.tasks().reschedule(id.0, change).await?;
+    Ok(HttpResponse::Ok().json(Task::from(status)))
+}
+
+/// Delete a task that has ended.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/tasks/{id}",
+    tag = "tasks",
+    params(("id" = inline(TaskId), Path)),
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 404, description = "`task_not_found`"),
+        (status = 409, description = "`task_running`, `task_not_finished`"),
+    ),
+    security(("oauth2" = ["tasks:admin"]))
+)]
+pub(super) async fn delete_task(
+    host: Data<Host>,
+    _caller: RequireScope<Admin>,
+    id: Path<TaskId>,
+) -> Result<HttpResponse, Problem> {
+    host.tasks().delete(id.0).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// End a task.
+///
+/// One that waits ends at once: 200. One that runs is asked to: 202. Unless it succeeds first, it then ends as
+/// cancelled.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tasks/{id}/cancel",
+    tag = "tasks",
+    params(("id" = inline(TaskId), Path)),
+    responses(
+        (status = 200, body = Task, description = "It has ended."),
+        (status = 202, body = Task, description = "It was asked to end."),
+        (status = 404, description = "`task_not_found`"),
+        (status = 409, description = "`task_finished`, with its `state`"),
+    ),
+    security(("oauth2" = ["tasks:cancel"]))
+)]
+pub(super) async fn cancel_task(
+    host: Data<Host>,
+    caller: RequireScope<Cancel>,
+    id: Path<TaskId>,
+) -> Result<HttpResponse, Problem> {
+    reach(&host, &caller, id.0).await?;
+    let cancelled = host.tasks().cancel(id.0).await?;
+    let mut answer = match cancelled {
+        Cancelled::AtOnce => HttpResponse::Ok(),
+        Cancelled::Asked => HttpResponse::Accepted(),
+    };
+    Ok(answer.json(status(&host, id.0).await?))
+}
+
+/// Run a task again that failed or was cancelled; or one that waits for its time, now.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tasks/{id}/retry",
+    tag = "tasks",
+    params(("id" = inline(TaskId), Path)),
+    responses(
+        (status = 202, body = Task),
+        (status = 404, description = "`task_not_found`"),
+        (status = 409, description = "`task_running`, `task_not_retryable`, `unique_key_taken` (with `existing_id`)"),
+    ),
+    security(("oauth2" = ["tasks:admin"]))
+)]
+pub(super) async fn retry_task(
+    host: Data<Host>,
+    _caller: RequireScope<Admin>,
+    id: Path<TaskId>,
+) -> Result<HttpResponse, Problem> {
+    host.tasks().retry(id.0).await?;
+    Ok(HttpResponse::Accepted().json(status(&host, id.0).await?))
+}
+
+async fn status(host: &Host, id: TaskId) -> Result<Task, Error> {
+    let status = host.tasks().get_task_status(id).await?;
+    Ok(status.ok_or(Error::NotFound)?.into())
+}

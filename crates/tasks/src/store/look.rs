@@ -1,0 +1,110 @@
+//! What people look at, and what comes before a worker of another process may do something.
+
+use cgcg_core::{Array, Conn, Engine, Timestamp, on};
+use sqlx::types::Json;
+
+use super::json;
+use crate::schemas::{Lease, TaskId};
+
+/// Ready tasks that are looked at for their names.
+const LOOKS: i64 = 1_000;
+
+/// Running tasks, of one queue or of all, after `after`.
+pub(crate) async fn leases(
+    conn: &mut Conn,
+    queue: Option<&str>,
+    after: TaskId,
+    limit: i64,
+) -> sqlx::Result<Vec<Lease>> {
+    let sql = "select id, queue, name, coalesce(worker, '') as worker, attempt, started_at, lease_until from task
+               where state = 3 and queue = coalesce($1, queue) and id > $2 and started_at is not null
+                 and lease_until is not null
+               order by id limit $3";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(queue)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(c)
+        .await)
+}
+
+/// How many tasks of a queue are in one state.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Count {
+    pub(crate) queue: String,
+    pub(crate) state: i64,
+    pub(crate) tasks: i64,
+    pub(crate) oldest_at: Option<Timestamp>,
+}
+
+/// Those that may be taken and those that run. It reads every entry of their indexes.
+pub(crate) async fn counts(conn: &mut Conn) -> sqlx::Result<Vec<Count>> {
+    let sql = "select queue, cast(2 as bigint) as state, count(*) as tasks, min(run_at) as oldest_at
+               from task where state = 2 group by queue
+               union all
+               select queue, cast(3 as bigint), count(*), cast(null as bigint) from task where state = 3 group by queue";
+    on!(conn, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// The names among the first ready tasks of a queue.
+pub(crate) async fn ready_names(conn: &mut Conn, queue: &str) -> sqlx::Result<Vec<String>> {
+    let sql = "select distinct name from (
+                 select name from task where queue = $1 and state = 2 order by priority, run_at, seq limit $2) r";
+    on!(conn, |c| sqlx::query_scalar(sql)
+        .bind(queue)
+        .bind(LOOKS)
+        .fetch_all(c)
+        .await)
+}
+
+/// What a worker that knows only the id needs of a running task.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Run {
+    pub(crate) id: TaskId,
+    pub(crate) seq: i64,
+    pub(crate) lease: i64,
+    pub(crate) worker: Option<String>,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+}
+
+/// Of those that run; the rest has no row.
+pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Run>> {
+    match conn.engine() {
+        Engine::Sqlite => {
+            let sql = "select id, seq, lease, worker, attempt, max_attempts from task
+                       where id in (select unhex(value) from json_each($1)) and state = 3";
+            let hex = |id: &TaskId| id.uuid().simple().to_string();
+            let ids = json(&ids.iter().map(hex).collect::<Vec<_>>())?;
+            on!(conn, |c| sqlx::query_as(sql).bind(ids).fetch_all(c).await)
+        }
+        Engine::Postgres => {
+            let sql = "select id, seq, lease, worker, attempt, max_attempts from task where id = any ($1::uuid[]) and state = 3";
+            let ids: Array<_> = ids.iter().map(|id| id.uuid()).collect();
+            on!(conn, |c| sqlx::query_as(sql)
+                .bind(ids.clone())
+                .fetch_all(c)
+                .await)
+        }
+    }
+}
+
+/// A process that works.
+#[derive(sqlx::FromRow)]
+pub(crate) struct WorkerInDb {
+    pub(crate) id: String,
+    pub(crate) host: String,
+    pub(crate) pid: i64,
+    pub(crate) version: String,
+    pub(crate) queues: Json<std::collections::BTreeMap<String, u16>>,
+    pub(crate) running: i64,
+    pub(crate) started_at: Timestamp,
+    pub(crate) seen_at: Timestamp,
+}
+
+/// Those that gave a sign of life, the newest first.
+pub(crate) async fn workers(conn: &mut Conn, limit: i64) -> sqlx::Result<Vec<WorkerInDb>> {
+    let sql = "select id, host, pid, version, queues, running, started_at, seen_at from task_worker
+               order by started_at desc, id limit $1";
+    on!(conn, |c| sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
