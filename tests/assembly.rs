@@ -57,7 +57,8 @@ fn s1_without_auth_and_tokens_every_protected_route_is_unavailable() {
             if ways.is_empty() || ways.contains(&serde_json::json!({})) {
                 continue;
             }
-            let path = path.replace("{id}", "01945c5e-0000-7000-8000-000000000001");
+            let id = "01945c5e-0000-7000-8000-000000000001";
+            let path = path.replace("{id}", id).replace("{name}", "n");
             for headers in [vec![], vec![("authorization", "Bearer abc")]] {
                 let answer = server.send(&method.to_uppercase(), &path, &headers, "");
                 let answer = answer.is_problem(503, "auth_unavailable");

@@ -37,6 +37,8 @@ mod settings;
     expect(unused, reason = "most tests are about accounts")
 )]
 mod support;
+#[cfg(all(feature = "auth", feature = "tasks"))]
+mod tasks;
 #[cfg(feature = "auth")]
 mod throttle;
 #[cfg(feature = "auth")]

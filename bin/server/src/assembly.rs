@@ -47,11 +47,18 @@ impl Assembly {
         }
         #[cfg(feature = "auth")]
         assembly.built.auth.open(&assembly.scopes()).await?;
+        #[cfg(feature = "tasks")]
+        crate::own_tasks::open(assembly.built.tasks.tasks()).await?;
         Ok(assembly)
     }
 
     /// What a build has, for printing: nothing is reached, nothing is kept.
-    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "users"))]
+    #[cfg(any(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "users",
+        feature = "tasks"
+    ))]
     pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
         let keys = MasterKeys {
             current: cgcg_core::MasterKey::generate()?,
@@ -61,7 +68,12 @@ impl Assembly {
     }
 
     /// All that there is in a build that keeps nothing.
-    #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "users")))]
+    #[cfg(not(any(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "users",
+        feature = "tasks"
+    )))]
     pub(crate) fn detached(settings: &Settings) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         Ok(Self {

@@ -21,13 +21,19 @@ pub(crate) const FEATURES: &[Feature] = &[
         prefixes: &["/auth"],
         built: cfg!(feature = "auth"),
     },
+    Feature {
+        name: "tasks",
+        prefixes: &["/tasks", "/queues", "/schedules", "/leases"],
+        built: cfg!(feature = "tasks"),
+    },
 ];
 
 /// Whether anything in this build keeps data.
 pub(crate) const STORES: bool = cfg!(any(
     feature = "sqlite",
     feature = "postgres",
-    feature = "users"
+    feature = "users",
+    feature = "tasks"
 ));
 
 /// The feature that owns `path`, where it is not compiled in.

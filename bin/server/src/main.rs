@@ -14,6 +14,8 @@ mod master_key;
 mod metrics;
 mod modules;
 mod own;
+#[cfg(feature = "tasks")]
+mod own_tasks;
 mod settings;
 mod supervisor;
 

@@ -32,6 +32,8 @@ pub(crate) struct Built {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     #[cfg(feature = "auth")]
     pub(crate) auth: cgcg_auth::Service,
+    #[cfg(feature = "tasks")]
+    pub(crate) tasks: cgcg_tasks::Host,
 }
 
 impl Built {
@@ -41,8 +43,24 @@ impl Built {
         let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
         #[cfg(feature = "users")]
         let directory = cgcg_users::Directory::new(parts.clock.clone(), publisher.clone());
+        #[cfg(feature = "tasks")]
+        let tasks = cgcg_tasks::Service::new(
+            parts.db.clone(),
+            parts.clock.clone(),
+            parts.settings.tasks.clone(),
+        );
+        #[cfg(all(feature = "auth", feature = "tasks"))]
+        let queue = Some(crate::own_tasks::queue(&tasks));
+        #[cfg(all(feature = "auth", not(feature = "tasks")))]
+        let queue = None;
         #[cfg(feature = "auth")]
-        let auth = parts.auth(directory.clone(), publisher.clone())?;
+        let auth = parts.auth(directory.clone(), publisher.clone(), queue)?;
+        #[cfg(feature = "tasks")]
+        let tasks = crate::own_tasks::host(
+            tasks,
+            #[cfg(feature = "auth")]
+            &auth,
+        );
         #[cfg(feature = "users")]
         let users = cgcg_users::Service::new(
             parts.db.clone(),
@@ -62,6 +80,8 @@ impl Built {
             Arc::new(users),
             #[cfg(feature = "auth")]
             Arc::new(auth.clone()),
+            #[cfg(feature = "tasks")]
+            Arc::new(tasks.clone()),
         ];
         Ok(Self {
             modules: modules.into(),
@@ -71,11 +91,18 @@ impl Built {
             authenticator: static_tokens(parts.settings, &parts.clock)?,
             #[cfg(feature = "auth")]
             auth,
+            #[cfg(feature = "tasks")]
+            tasks,
         })
     }
 
     /// A build that keeps nothing.
-    #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "users")))]
+    #[cfg(not(any(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "users",
+        feature = "tasks"
+    )))]
     pub(crate) fn empty(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
         Ok(Self {
             modules: Arc::new([]),
@@ -90,6 +117,7 @@ impl Parts<'_> {
         &self,
         directory: cgcg_users::Directory,
         publisher: Arc<dyn Publisher>,
+        tasks: Option<Arc<dyn cgcg_core::TaskQueue>>,
     ) -> Result<cgcg_auth::Service, Failure> {
         // Fails only where it is installed already.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
@@ -107,6 +135,7 @@ impl Parts<'_> {
             behind_proxy: !self.settings.http.trusted_proxies.is_empty(),
             mail_folder: Some(self.settings.data.dir.join("mail")),
             mailer: None,
+            tasks,
         };
         let (db, clock, settings) = (
             self.db.clone(),

@@ -43,7 +43,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cgcg_core::{
-    Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, Timestamp, UserDirectory,
+    Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, TaskQueue, Timestamp, UserDirectory,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
@@ -78,6 +78,10 @@ pub struct Host {
     pub mail_folder: Option<PathBuf>,
     /// Sends mail instead of what the settings name.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// Where background work is queued. Then the host has to do two kinds of it: at a task `auth.mail`, and each minute,
+    /// [`Service::send_due`] until it takes nothing; now and then [`Service::purge`]. Without it, [`Service::workers`]
+    /// do both.
+    pub tasks: Option<Arc<dyn TaskQueue>>,
 }
 
 impl fmt::Debug for Host {

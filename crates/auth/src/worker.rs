@@ -29,12 +29,12 @@ impl Service {
     /// what other nodes did to them, `auth.key_use` and `auth.seen` write when API keys and sessions were used,
     /// `auth.padding` times the stored hashes (see [`Service::time_hashes`]), `auth.purge` removes what nobody needs any
     /// more: sessions and API keys 30 days and one-time tokens 7 days after their end, failures a day later, the audit
-    /// after `audit.keep`.
+    /// after `audit.keep`. With [`crate::Host::tasks`] the host does the work of `auth.mail` and `auth.purge`.
     pub fn workers(&self) -> Vec<Worker> {
         let (mail, reload) = (self.clone(), self.clone());
         let (seen, purge, uses) = (self.clone(), self.clone(), self.clone());
         let padding = self.clone();
-        vec![
+        let mut workers = vec![
             Worker {
                 name: "auth.key_use",
                 runs: Runs::Everywhere,
@@ -65,7 +65,10 @@ impl Service {
                 runs: Runs::InWorkers,
                 start: Arc::new(move |cancel| Box::pin(purge.clone().purge_until(cancel))),
             },
-        ]
+        ];
+        let queued = self.host().tasks.is_some();
+        workers.retain(|worker| !(queued && ["auth.mail", "auth.purge"].contains(&worker.name)));
+        workers
     }
 
     async fn mail_until(self, cancel: CancellationToken) -> Result<(), BoxError> {
@@ -171,7 +174,10 @@ impl Service {
     }
 
     /// Removes what nobody needs any more; answers how many rows that were.
-    pub(crate) async fn purge(&self) -> Result<u64, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn purge(&self) -> Result<u64, Error> {
         let (now, mut removed) = (self.now(), 0);
         let keep = self.settings().audit.keep.get();
         loop {

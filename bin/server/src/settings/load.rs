@@ -150,6 +150,8 @@ impl Reader {
             users: self.section("users", cgcg_users::Settings::validate),
             #[cfg(feature = "auth")]
             auth: self.section("auth", cgcg_auth::Settings::validate),
+            #[cfg(feature = "tasks")]
+            tasks: self.section("tasks", cgcg_tasks::Settings::validate),
         }
     }
 

@@ -77,6 +77,8 @@ pub(crate) fn sample() -> String {
         ("users", cgcg_users::Settings::SAMPLE),
         #[cfg(feature = "auth")]
         ("auth", cgcg_auth::Settings::SAMPLE),
+        #[cfg(feature = "tasks")]
+        ("tasks", cgcg_tasks::Settings::SAMPLE),
     ];
     let sections = sections.map(|(name, body)| format!("\n[{name}]\n{body}"));
     HEAD.to_owned() + &sections.concat()

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) users: cgcg_users::Settings,
     #[cfg(feature = "auth")]
     pub(crate) auth: cgcg_auth::Settings,
+    #[cfg(feature = "tasks")]
+    pub(crate) tasks: cgcg_tasks::Settings,
 }
 
 #[derive(Debug, Deserialize)]

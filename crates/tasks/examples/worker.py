@@ -1,0 +1,166 @@
+"""A worker that takes its tasks over HTTP. It needs Python 3.9 or later, and nothing else.
+
+    CGCG_URL=http://127.0.0.1:8000 CGCG_TOKEN=cgk1_… python3 worker.py default
+
+It does tasks called `text.upper`: {"text": "ab"} becomes {"text": "AB"}. Put your own into HANDLERS. It ends in order
+on SIGTERM or Ctrl-C: what it still has is given back.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+API = os.environ.get("CGCG_URL", "http://127.0.0.1:8000") + "/api/v1"
+TOKEN = os.environ["CGCG_TOKEN"]
+# New at each start, so that nothing of an earlier life is taken for its own.
+WORKER = f"py-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+# An answer to a call that waits 30 s comes in that time.
+PATIENCE = 45
+
+stopping = threading.Event()
+
+
+class Lost(Exception):
+    """The lease is over: another worker may have the task."""
+
+
+class Dead(Exception):
+    """Trying again would not help."""
+
+
+def call(path, body):
+    request = urllib.request.Request(
+        API + path,
+        json.dumps(body).encode(),
+        {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return json.load(answer)
+
+
+class Task:
+    """One execution, and a thread that says that it lives."""
+
+    def __init__(self, lease, asked_at):
+        self.id, self.lease, self.name = lease["id"], lease["lease"], lease["name"]
+        self.payload, self.attempt = lease["payload"], lease["attempt"]
+        self.ttl = lease["ttl_ms"] / 1000
+        # From before the call, less a sixth: the server counts from after it.
+        self.trusted_until = asked_at + self.ttl * 5 / 6
+        self.stop, self.done = threading.Event(), threading.Event()
+        self.news = None
+        self.beats = threading.Thread(target=self.beat, daemon=True)
+        self.beats.start()
+
+    def progress(self, pct, msg=""):
+        self.news = {"pct": pct, "msg": msg}
+
+    def item(self, **more):
+        return {"worker": WORKER, "items": [{"id": self.id, "lease": self.lease, **more}]}
+
+    def beat(self):
+        while not self.done.wait(self.ttl / 3):
+            asked_at, news, more = time.monotonic(), self.news, {}
+            if news is not None:
+                more["progress"] = news
+            try:
+                said = call("/leases/heartbeat", self.item(**more))["items"][0]
+            except OSError as failure:
+                print(f"no heartbeat for {self.id}: {failure}", file=sys.stderr)
+                said = {}
+            if said.get("ok"):
+                self.trusted_until = asked_at + self.ttl * 5 / 6
+                if said.get("cancel"):
+                    self.stop.set()
+            elif said.get("code") == "lease_lost" or time.monotonic() > self.trusted_until:
+                self.trusted_until = 0
+                self.stop.set()
+
+    def end(self, verb, **more):
+        """Says how it ended, for as long as the lease is trusted."""
+        while True:
+            try:
+                said = call(f"/leases/{verb}", self.item(**more))["items"][0]
+                break
+            except OSError as failure:
+                if isinstance(failure, urllib.error.HTTPError) and failure.code < 500:
+                    raise
+                if time.monotonic() > self.trusted_until:
+                    raise Lost from failure
+                time.sleep(0.5)
+        self.done.set()
+        if said.get("code") == "lease_lost":
+            raise Lost
+        if not said["ok"]:
+            print(f"{self.id}: {verb}: {said}", file=sys.stderr)
+
+
+def upper(task):
+    """The work itself. Look at task.stop now and then where it takes long."""
+    if not isinstance(task.payload, dict) or not isinstance(task.payload.get("text"), str):
+        raise Dead("expected {\"text\": …}")
+    for step in range(task.payload.get("steps", 0)):
+        if task.stop.wait(0.05):
+            return None
+        task.progress(step, "working")
+    return {"text": task.payload["text"].upper()}
+
+
+HANDLERS = {"text.upper": upper}
+
+
+def outcome(task):
+    """How to end it, and with what."""
+    try:
+        result = HANDLERS[task.name](task)
+        return ("release", {}) if task.stop.is_set() else ("complete", {"result": result})
+    except Dead as failure:
+        return "fail", {"error": str(failure), "dead": True}
+    except Exception as failure:  # whatever a handler does, the task runs again
+        return "fail", {"error": f"{type(failure).__name__}: {failure}"}
+
+
+def run(task):
+    verb, more = outcome(task)
+    try:
+        task.end(verb, **more)
+    except Lost:
+        print(f"{task.id}: the lease is lost; its result is thrown away", file=sys.stderr)
+    finally:
+        task.done.set()
+
+
+def main(queues):
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    print(f"{WORKER} works on {', '.join(queues)}", flush=True)
+    pause = 0.5
+    while not stopping.is_set():
+        wanted = {
+            "worker": WORKER,
+            "queues": queues,
+            "names": list(HANDLERS),
+            "max": 1,
+            "wait_s": 5,
+        }
+        asked_at = time.monotonic()
+        try:
+            leases, pause = call("/leases", wanted)["items"], 0.5
+        except OSError as failure:
+            print(f"no work: {failure}", file=sys.stderr)
+            stopping.wait(pause)
+            pause = min(2 * pause, 30)
+            continue
+        for lease in leases:
+            run(Task(lease, asked_at))
+    print("ended in order", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["default"])
