@@ -4,6 +4,7 @@ mod array;
 mod conn;
 mod group;
 mod lease;
+mod listener;
 mod on;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -21,6 +22,7 @@ pub use array::Array;
 pub use conn::Conn;
 pub use group::{Batch, GroupError, Joined};
 pub use lease::Lease;
+pub use listener::{Listener, Notice};
 pub use settings::DbSettings;
 pub use trouble::{OpenError, Trouble};
 
@@ -171,6 +173,38 @@ impl Db {
             Pools::Sqlite(_) => self.clone(),
             #[cfg(feature = "postgres")]
             Pools::Postgres(ref pool) => Self(Arc::new(Pools::Postgres(postgres::apart(pool)))),
+        }
+    }
+
+    /// PostgreSQL: hears what is notified on `channels` from now on, on a connection of its own. `None` on SQLite:
+    /// see [`Db::foreign_writes`].
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "only PostgreSQL has channels")
+    )]
+    pub async fn listen(&self, channels: &[&str]) -> sqlx::Result<Option<Listener>> {
+        match *self.0 {
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(ref pool) => Ok(Some(Listener::open(pool, channels).await?)),
+        }
+    }
+
+    /// SQLite: a number that changes when another process has written, and never by what is written here. It reads
+    /// no table; it waits for whoever writes here. `None` on PostgreSQL: see [`Db::listen`].
+    ///
+    /// Source: <https://sqlite.org/pragma.html#pragma_data_version>
+    pub async fn foreign_writes(&self) -> sqlx::Result<Option<i64>> {
+        match *self.0 {
+            // Asked of the writer: what a connection commits itself leaves its number.
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(ref pools) => {
+                let version = sqlx::query_scalar("pragma data_version");
+                Ok(Some(version.fetch_one(&pools.writer).await?))
+            }
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(_) => Ok(None),
         }
     }
 

@@ -49,6 +49,7 @@ pub use coalescer::Coalescer;
 pub use db::{Array, Batch, Conn, Db, DbSettings, Engine, GroupError, Joined, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};
+pub use db::{Listener, Notice};
 pub use display_name::DisplayName;
 pub use email::{Email, Login, Username};
 pub use grants::Grants;

@@ -14,6 +14,8 @@ mod group;
 #[cfg(feature = "keys")]
 mod keys;
 #[cfg(test)]
+mod listener;
+#[cfg(test)]
 mod meta;
 #[cfg(test)]
 mod migrations;
