@@ -47,7 +47,10 @@ fn every_operation_but_the_public_ones_wants_a_credential() {
     for (method, path, operation) in operations(&document) {
         let open = operation["security"].as_array().is_some_and(Vec::is_empty);
         let id = "01890000-0000-7000-8000-000000000000";
-        let concrete = path.replace("{id}", id).replace("{key}", id).replace("{name}", "n");
+        let concrete = path
+            .replace("{id}", id)
+            .replace("{key}", id)
+            .replace("{name}", "n");
         assert!(!concrete.contains('{'), "a new kind of path: {path}");
         if open
             || operation["security"]

@@ -10,7 +10,10 @@ use crate::on_both;
 use crate::support::{People, Person, Server, Setup};
 
 fn create(server: &Server, person: &Person, new: &Value) -> Value {
-    server.send_as(person, "POST", "/api/v1/tasks", new).is(201).json()
+    server
+        .send_as(person, "POST", "/api/v1/tasks", new)
+        .is(201)
+        .json()
 }
 
 fn text(value: &Value) -> &str {

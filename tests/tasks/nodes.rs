@@ -29,7 +29,10 @@ impl Nodes<'_> {
             self.root.access,
             body.len()
         );
-        let answers = self.servers.iter().map(|server| server.try_exchange(request.as_bytes()));
+        let answers = self
+            .servers
+            .iter()
+            .map(|server| server.try_exchange(request.as_bytes()));
         let mut answers = answers.flatten();
         answers.next().expect("one of two servers answers")
     }
@@ -51,21 +54,38 @@ fn stopping_one_of_two_servers_under_load_loses_and_repeats_nothing() {
     let mut first = one.start();
     let root = first.administrator();
     let servers = [first, two.start()];
-    let (nodes, ledger) = (Nodes { servers: &servers, root: &root }, Ledger::default());
+    let (nodes, ledger) = (
+        Nodes {
+            servers: &servers,
+            root: &root,
+        },
+        Ledger::default(),
+    );
     let made: Vec<String> = std::thread::scope(|scope| {
         let (nodes, ledger) = (&nodes, &ledger);
         for worker in 0..3 {
             scope.spawn(move || work(nodes, ledger, worker));
         }
-        let creators: Vec<_> = (0..CREATORS).map(|number| scope.spawn(move || make(nodes, ledger, number))).collect();
-        creators.into_iter().flat_map(|creator| creator.join().unwrap()).collect()
+        let creators: Vec<_> = (0..CREATORS)
+            .map(|number| scope.spawn(move || make(nodes, ledger, number)))
+            .collect();
+        creators
+            .into_iter()
+            .flat_map(|creator| creator.join().unwrap())
+            .collect()
     });
     let begun = ledger.begun.into_inner().unwrap();
     assert_eq!(made.len(), CREATORS * TASKS);
     for id in &made {
         assert_eq!(begun.get(id), Some(&1), "{id} was begun once");
-        let task = servers[1].get_as(&root, &format!("/api/v1/tasks/{id}")).is(200).json();
-        assert_eq!((&task["state"], &task["attempt"]), (&json!("succeeded"), &json!(1)));
+        let task = servers[1]
+            .get_as(&root, &format!("/api/v1/tasks/{id}"))
+            .is(200)
+            .json();
+        assert_eq!(
+            (&task["state"], &task["attempt"]),
+            (&json!("succeeded"), &json!(1))
+        );
     }
     assert_eq!(begun.len(), made.len());
     let [first, second] = servers;
@@ -111,11 +131,16 @@ fn work(nodes: &Nodes<'_>, ledger: &Ledger, number: usize) {
             let mut begun = ledger.begun.lock().unwrap();
             *begun.entry(text(&lease["id"]).to_owned()).or_default() += 1;
         }
-        let item = |lease: &Value| json!({ "id": lease["id"], "lease": lease["lease"], "result": 1 });
+        let item =
+            |lease: &Value| json!({ "id": lease["id"], "lease": lease["lease"], "result": 1 });
         let items: Vec<_> = leases.iter().map(item).collect();
         let done = json!({ "worker": worker, "items": items });
         let done = nodes.post("/leases/complete", "none", &done).is(200).json();
-        let held = done["items"].as_array().unwrap().iter().filter(|item| item["ok"] == true);
+        let held = done["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|item| item["ok"] == true);
         let held = held.count();
         let before = ledger.ended.fetch_add(held, Ordering::SeqCst);
         // In the middle of the work.

@@ -19,10 +19,7 @@ pub(crate) fn queue(tasks: &Service) -> Arc<dyn TaskQueue> {
 }
 
 /// The service with all that this build can do.
-pub(crate) fn host(
-    tasks: Service,
-    #[cfg(feature = "auth")] auth: &cgcg_auth::Service,
-) -> Host {
+pub(crate) fn host(tasks: Service, #[cfg(feature = "auth")] auth: &cgcg_auth::Service) -> Host {
     let slots = tasks.settings().queues.get(QUEUE).copied();
     #[cfg(feature = "auth")]
     let auth = auth.clone();

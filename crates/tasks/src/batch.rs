@@ -1,6 +1,6 @@
 //! What is written for many callers at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use cgcg_core::{Batch, BoxFuture, Clock, Conn};
 use crate::gate::{Places, Taken, take};
 use crate::service::create::{Wanted, create_all};
 use crate::store::claim::Request;
+use crate::store::enqueue::NewRow;
 use crate::store::lease::{Beat, Beaten, Done, Moved, Settled};
 use crate::store::{self, Now};
-use crate::wake::{Bells, Ends};
+use crate::wake::{Bells, Ends, Notes};
 use crate::{Created, TaskId};
 
 /// What every kind of write needs.
@@ -19,6 +20,7 @@ use crate::{Created, TaskId};
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bells: Arc<Bells>,
+    pub(crate) notes: Arc<Notes>,
     pub(crate) ends: Arc<Ends>,
     pub(crate) keep_payload: bool,
 }
@@ -28,28 +30,90 @@ impl Shared {
         store::now(&*self.clock, conn)
     }
 
-    /// Once this commits, whoever waits for work looks for it.
+    /// Once this commits, whoever waits for work looks for it, in all processes.
     pub(crate) fn ring_ready<'a>(
         &self,
         conn: &mut Conn,
         queues: impl IntoIterator<Item = &'a str>,
     ) {
-        let queues: HashSet<&str> = queues.into_iter().collect();
+        let queues: BTreeSet<&str> = queues.into_iter().collect();
         let queues: Vec<String> = queues.into_iter().map(str::to_owned).collect();
-        let bells = self.bells.clone();
-        conn.on_commit(move || queues.iter().for_each(|queue| bells.ready(queue)));
+        if queues.is_empty() {
+            return;
+        }
+        let (bells, notes) = (self.bells.clone(), self.notes.clone());
+        conn.on_commit(move || {
+            for queue in &queues {
+                bells.ready(queue);
+                notes.ready(queue);
+            }
+        });
+    }
+
+    /// As [`Shared::ring_ready`], for new tasks: where this process has free places for all of them, others need not
+    /// hear of it.
+    pub(crate) fn ring_created(&self, conn: &mut Conn, rows: &[&NewRow]) {
+        let mut queues: BTreeMap<String, (BTreeSet<String>, usize)> = BTreeMap::new();
+        for row in rows {
+            if !queues.contains_key(&row.queue) {
+                queues.insert(row.queue.clone(), <_>::default());
+            }
+            if let Some((names, tasks)) = queues.get_mut(&row.queue) {
+                *tasks += 1;
+                if !names.contains(&row.name) {
+                    names.insert(row.name.clone());
+                }
+            }
+        }
+        let (bells, notes) = (self.bells.clone(), self.notes.clone());
+        conn.on_commit(move || {
+            for (queue, (names, tasks)) in queues {
+                bells.ready(&queue);
+                if !bells.takes(&queue, &names, tasks) {
+                    notes.ready(&queue);
+                }
+            }
+        });
     }
 
     /// Once this commits, whoever waits for scheduled work looks at when it is due.
     pub(crate) fn ring_scheduled(&self, conn: &mut Conn) {
-        let bells = self.bells.clone();
-        conn.on_commit(move || bells.scheduled());
+        let (bells, notes) = (self.bells.clone(), self.notes.clone());
+        conn.on_commit(move || {
+            bells.scheduled();
+            if !bells.watched() {
+                notes.scheduled();
+            }
+        });
+    }
+
+    /// Once this commits, whoever fires schedules looks at when the next one is due.
+    pub(crate) fn ring_schedules(&self, conn: &mut Conn) {
+        let (bells, notes) = (self.bells.clone(), self.notes.clone());
+        conn.on_commit(move || {
+            bells.look();
+            if !bells.watched() {
+                notes.scheduled();
+            }
+        });
     }
 
     /// Once this commits, whoever waits for the end of these hears of it.
-    pub(crate) fn ring_ended(&self, conn: &mut Conn, ids: Vec<TaskId>) {
+    pub(crate) fn ring_succeeded(&self, conn: &mut Conn, ids: Vec<TaskId>) {
         let ends = self.ends.clone();
         conn.on_commit(move || ends.ring(ids));
+    }
+
+    /// As [`Shared::ring_succeeded`], for those that failed or were cancelled: they are swept up as well.
+    pub(crate) fn ring_ended(&self, conn: &mut Conn, ids: Vec<TaskId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let (bells, ends) = (self.bells.clone(), self.ends.clone());
+        conn.on_commit(move || {
+            ends.ring(ids);
+            bells.ended();
+        });
     }
 }
 
@@ -145,7 +209,7 @@ impl Batch for Complete {
             let ended: HashSet<i64> = ended.into_iter().collect();
             let held = |done: &&Done| ended.contains(&done.fence.seq);
             let ids = items.iter().filter(held).map(|done| done.id).collect();
-            self.0.ring_ended(conn, ids);
+            self.0.ring_succeeded(conn, ids);
             Ok(items.iter().map(|done| held(&done)).collect())
         })
     }

@@ -1,14 +1,17 @@
 mod change;
 mod check;
 pub(crate) mod create;
+mod hear;
 pub(crate) mod lease;
 mod look;
 mod once;
+mod park;
 mod queue;
 mod queues;
 mod read;
 mod schedules;
 pub(crate) mod tend;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,10 +19,11 @@ use std::sync::Arc;
 pub use once::{Answered, IdempotencyKey};
 
 use cgcg_core::{Clock, Conn, Db, Joined};
+use tokio::sync::Mutex;
 
 use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
 use crate::gate::Places;
-use crate::wake::{Bells, Ends};
+use crate::wake::{Bells, Ends, Notes};
 use crate::{Error, Settings};
 
 /// Stores tasks, tells how they stand, changes them. A cheap clone; one per process.
@@ -39,14 +43,18 @@ struct Inner {
     beats: Joined<Beats>,
     create: Joined<Create>,
     claim: Joined<Claim>,
+    /// Held by the one who watches.
+    watching: Mutex<()>,
 }
 
 impl Service {
     /// Works on a database where [`crate::MIGRATIONS`] have run, with settings whose `validate` found nothing.
     pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let notes = Notes::new(&db, clock.clone(), settings.notify);
         let shared = Shared {
             clock,
             bells: Arc::new(Bells::default()),
+            notes: Arc::new(notes),
             ends: Arc::new(Ends::default()),
             keep_payload: settings.keep_payload,
         };
@@ -59,6 +67,7 @@ impl Service {
             db,
             settings,
             shared,
+            watching: Mutex::default(),
         }))
     }
 

@@ -30,6 +30,9 @@ pub struct Settings {
     pub result_limit: Size,
     /// How often a worker looks for work that nobody told it of. 100 ms to 1 min.
     pub poll: Span,
+    /// PostgreSQL: whether processes tell each other of new work by `NOTIFY`. Where they hear, `poll` is five times as
+    /// long.
+    pub notify: bool,
     /// How long a worker that ends waits for what it runs; the rest is given back. 1 s to 10 min.
     pub shutdown_grace: Span,
     /// How long a handler that was asked to stop may go on. 0 s to 10 min.
@@ -62,6 +65,7 @@ impl Default for Settings {
             payload_limit: Size::kib(256),
             result_limit: Size::kib(256),
             poll: Span::seconds(1),
+            notify: true,
             shutdown_grace: Span::seconds(25),
             cancel_grace: Span::seconds(30),
             keep_succeeded: Span::days(7),

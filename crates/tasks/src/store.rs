@@ -11,10 +11,13 @@ pub(crate) mod key;
 pub(crate) mod lane;
 pub(crate) mod lease;
 pub(crate) mod look;
+pub(crate) mod notify;
+pub(crate) mod park;
 pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod schedule;
 pub(crate) mod tend;
+pub(crate) mod watch;
 pub(crate) mod worker;
 
 use cgcg_core::{Array, Clock, Conn, Engine, Timestamp, on};

@@ -4,6 +4,7 @@ mod cron;
 mod list;
 mod maintenance;
 mod model;
+mod plans;
 mod queues;
 #[cfg(feature = "router")]
 mod router;

@@ -95,6 +95,7 @@ impl Worker {
         let mut claims = JoinSet::new();
         for slots in &*queues {
             let (queue, free) = (slots.queue.clone(), slots.free.clone());
+            run.tasks.bells().offer(&queue, &free, run.names.clone());
             claims.spawn(run.clone().claim_until(queue, free, stop.clone()));
         }
         while claims.join_next().await.is_some() {}
@@ -177,7 +178,7 @@ impl Running {
 
     /// Shows this worker to people, with a sign of life now and then.
     async fn show_until(&self, queues: &[Slots], stop: &CancellationToken) {
-        let every = self.tasks.settings().beat.get();
+        let every = 3 * self.tasks.settings().beat.get();
         loop {
             if let Err(error) = self.show(queues).await {
                 tracing::debug!(%error, "cannot show this worker; trying again");

@@ -29,6 +29,7 @@ impl Service {
         conn.commit().await?;
         if running {
             self.0.shared.bells.ask(id);
+            self.0.shared.notes.ask(id);
             return Ok(Cancelled::Asked);
         }
         Ok(Cancelled::AtOnce)

@@ -201,7 +201,7 @@ fn changes_hands() -> sqlx::Error {
 }
 
 fn ring(shared: &Shared, conn: &mut Conn, rows: &[&NewRow]) {
-    shared.ring_ready(conn, rows.iter().map(|row| row.queue.as_str()));
+    shared.ring_created(conn, rows);
     if rows.iter().any(|row| row.run_at.is_some()) {
         shared.ring_scheduled(conn);
     }

@@ -22,6 +22,11 @@ impl Service {
         self.0.beats.write(item).await
     }
 
+    /// Something may be ready in `queue` that finds no place here.
+    pub(crate) fn pass_on(&self, queue: &str) {
+        self.0.shared.notes.ready(queue);
+    }
+
     /// `false`: the lease did not hold.
     pub(crate) async fn complete(&self, done: Done) -> Result<bool, GroupError> {
         self.0.complete.write(done).await
@@ -43,7 +48,7 @@ impl Service {
         {
             return Err(Error::LeaseLost);
         }
-        self.0.shared.ring_ended(conn, vec![id]);
+        self.0.shared.ring_succeeded(conn, vec![id]);
         Ok(())
     }
 }

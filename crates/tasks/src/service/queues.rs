@@ -80,16 +80,13 @@ impl Service {
         }
     }
 
-    /// As [`Service::stamp`], for what was stored while the limit was set; and removes buckets that are full.
-    pub(super) async fn tidy_queues(&self) -> Result<(), Error> {
+    /// As [`Service::stamp`], for what was stored while the limit was set.
+    pub(super) async fn stamp_queues(&self) -> Result<(), Error> {
         let keyed = queue::keyed(&mut self.db().read().await?).await?;
         for queue in keyed {
             self.stamp(&queue).await?;
         }
-        let mut conn = self.db().begin().await?;
-        let now = self.0.shared.now(&conn);
-        queue::purge_rates(&mut conn, now, Duration::from_secs(86_400)).await?;
-        Ok(conn.commit().await?)
+        Ok(())
     }
 }
 

@@ -1,15 +1,21 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cgcg_core::{Cursor, Page, PageRequest, Timestamp};
+use tracing::debug;
 use uuid::Uuid;
 
 use super::Service;
 use crate::schemas::text;
 use crate::store::read;
+use crate::wake::Watch;
 use crate::{Error, Payload, TaskFilter, TaskId, TaskLine, TaskStatus};
 
-/// How long a waiter goes without looking: the end may come in another process.
+/// When it is first looked for an end in another process, and how often then.
+const FIRST: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(250);
+/// Tasks in one such statement.
+const WAITED: usize = 1_000;
 /// Rows that one page looks at, however few of them fit its filter.
 const LOOKS: i64 = 5_000;
 
@@ -41,14 +47,18 @@ impl Service {
         Ok(payload.map(|bytes| Payload::stored(text(bytes))))
     }
 
-    /// Waits for the end of a task, at most so long; answers how it stands then.
+    /// Waits for the end of a task, at most so long; answers how it stands then. An end in another process is seen
+    /// a quarter of a second later.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Database`].
+    /// [`Error::NotFound`], [`Error::TooManyWaiters`], [`Error::Database`].
     pub async fn wait(&self, id: TaskId, time: Duration) -> Result<TaskStatus, Error> {
-        let clock = self.clock();
+        let (clock, ends) = (self.clock(), &self.0.shared.ends);
         let until = clock.monotonic() + time;
-        let end = self.0.shared.ends.listen(id);
+        let end = ends.listen(id).ok_or(Error::TooManyWaiters)?;
+        if let Some(watch) = ends.watch() {
+            tokio::spawn(self.clone().watch_ends(watch));
+        }
         loop {
             // Heard from before the look on: an end between the two is not missed.
             let mut heard = std::pin::pin!(end.heard());
@@ -59,9 +69,32 @@ impl Service {
             }
             tokio::select! {
                 () = &mut heard => {}
-                () = clock.sleep(left.min(LOOK)) => {}
+                () = clock.sleep(left) => {}
             }
         }
+    }
+
+    /// Looks for the ends in other processes that somebody here waits for, until nobody does.
+    async fn watch_ends(self, mut watch: Watch) {
+        let mut pause = FIRST;
+        loop {
+            self.clock().sleep(pause).await;
+            pause = LOOK;
+            let waited = watch.waited();
+            if waited.is_empty() {
+                return;
+            }
+            for ids in waited.chunks(WAITED) {
+                match self.open(ids).await {
+                    Ok(open) => watch.ring(ids.iter().copied().filter(|id| !open.contains(id))),
+                    Err(error) => debug!(%error, "cannot look for ends; trying again"),
+                }
+            }
+        }
+    }
+
+    async fn open(&self, ids: &[TaskId]) -> sqlx::Result<HashSet<TaskId>> {
+        read::open(&mut self.0.db.read().await?, ids).await
     }
 
     /// A page of the tasks that fit `filter`, newest first. It looks at 5,000 tasks and no more: a page may be short,

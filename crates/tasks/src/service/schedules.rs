@@ -39,6 +39,7 @@ impl Service {
                 ..row.clone()
             };
             if schedule::put(&mut conn, now, &row).await? {
+                self.0.shared.ring_schedules(&mut conn);
                 return Ok(conn.commit().await?);
             }
         }
@@ -110,6 +111,7 @@ impl Service {
         let now = self.0.shared.now(&conn);
         change(&mut row, crate::store::time(&mut conn, now).await?);
         schedule::put(&mut conn, now, &row).await?;
+        self.0.shared.ring_schedules(&mut conn);
         Ok(conn.commit().await?)
     }
 

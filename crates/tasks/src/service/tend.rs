@@ -4,7 +4,8 @@ pub(crate) mod rescue;
 
 use std::time::Duration;
 
-use cgcg_core::{Engine, Timestamp};
+use cgcg_core::Engine;
+use metrics::counter;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -12,12 +13,18 @@ use super::Service;
 use crate::Error;
 use crate::TaskState;
 use crate::schemas::number;
-use crate::store::{key, read, tend, worker};
+use crate::store::{key, queue, read, tend, worker};
 
 /// Rows in one transaction: others wait for the writer meanwhile.
 const BATCH: i64 = 500;
 const SWEEP: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(60);
+/// An age at which no bucket can matter any more.
+const RATES: Duration = Duration::from_secs(86_400);
+/// Partitions are seen to in each of so many rounds of [`PURGE`].
+const PARTITIONS: u64 = 60;
+/// The longest wait for scheduled work: the clock of the database may step ahead.
+const FAR: Duration = Duration::from_secs(60);
 /// The pause where somebody else is about to make ready what is due.
 const DUE: Duration = Duration::from_millis(10);
 /// Partitions are made so many days ahead.
@@ -30,6 +37,7 @@ impl Service {
     /// Some process must do it. Any number may: nothing is done twice. A [`crate::Worker`] does it by itself.
     pub async fn maintain_until(&self, stop: CancellationToken) {
         tokio::join!(
+            self.watch_until(&stop),
             self.rescue_until(&stop),
             self.promote_until(&stop),
             self.fire_until(&stop),
@@ -51,7 +59,7 @@ impl Service {
         let poll = self.settings().poll.get();
         loop {
             let pause = match self.promote().await {
-                Ok(pause) => pause.min(poll),
+                Ok(pause) => pause.min(FAR),
                 Err(error) => {
                     warn!(%error, "cannot make scheduled tasks ready; trying again");
                     poll
@@ -61,7 +69,9 @@ impl Service {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.bells().until_scheduled() => {}
-                () = self.clock().sleep(pause) => {}
+                () = self.clock().sleep(pause) => {
+                    counter!("cgcg_tasks_wakes_total", "by" => "timer").increment(1);
+                }
             }
         }
     }
@@ -96,9 +106,17 @@ impl Service {
         if self.0.db.engine() == Engine::Sqlite {
             return;
         }
-        while self.pause(SWEEP, stop).await {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.bells().until_ended() => {}
+            }
             if let Err(error) = self.sweep().await {
                 warn!(%error, "cannot sweep ended tasks; trying again");
+            }
+            if !self.pause(SWEEP, stop).await {
+                return;
             }
         }
     }
@@ -116,8 +134,12 @@ impl Service {
     }
 
     async fn purge_until(&self, stop: &CancellationToken) {
-        loop {
-            match self.purge().await {
+        for minute in 0_u64.. {
+            let purged = match minute % PARTITIONS {
+                0 => self.purge().await,
+                _ => self.remove().await,
+            };
+            match purged {
                 Ok(0) => {}
                 Ok(rows) => debug!(rows, "ended tasks removed"),
                 Err(error) => warn!(%error, "cannot remove ended tasks; trying again in a minute"),
@@ -128,54 +150,49 @@ impl Service {
         }
     }
 
-    /// Removes what was kept long enough; answers how many tasks that were.
+    /// Removes what was kept long enough; answers how many tasks that were. On PostgreSQL it sees to the partitions.
     pub(crate) async fn purge(&self) -> Result<u64, Error> {
+        if self.0.db.engine() == Engine::Postgres {
+            self.partitions().await?;
+        }
+        self.remove().await
+    }
+
+    async fn remove(&self) -> Result<u64, Error> {
+        self.stamp_queues().await?;
+        let mut removed = 0;
+        loop {
+            let (rows, more) = self.remove_some().await?;
+            removed += rows;
+            if !more {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// Answers how many tasks that were, and whether there may be more of anything.
+    async fn remove_some(&self) -> Result<(u64, bool), Error> {
         let settings = self.settings();
         let keep = [
             (TaskState::Succeeded, settings.keep_succeeded),
             (TaskState::Cancelled, settings.keep_cancelled),
             (TaskState::Failed, settings.keep_failed),
         ];
-        if self.0.db.engine() == Engine::Postgres {
-            self.partitions().await?;
-        }
-        let mut removed = 0;
-        for (state, time) in keep {
-            let before = self.clock().now() - time.get();
-            removed += self.purge_ended(state, before).await?;
-        }
-        self.purge_keys().await?;
-        self.tidy_queues().await?;
+        let full = BATCH.unsigned_abs();
+        let (mut removed, mut more) = (0, false);
         let mut conn = self.0.db.begin().await?;
         let now = self.0.shared.now(&conn);
+        for (state, time) in keep {
+            let before = self.clock().now() - time.get();
+            let rows = tend::purge(&mut conn, number(state), before, BATCH).await?;
+            removed += rows;
+            more |= rows == full;
+        }
+        more |= key::purge(&mut conn, now, BATCH).await? == full;
+        queue::purge_rates(&mut conn, now, RATES).await?;
         worker::gone(&mut conn, now, "", 10 * settings.lease.get()).await?;
         conn.commit().await?;
-        Ok(removed)
-    }
-
-    async fn purge_ended(&self, state: TaskState, before: Timestamp) -> Result<u64, Error> {
-        let mut removed = 0;
-        loop {
-            let mut conn = self.0.db.begin().await?;
-            let rows = tend::purge(&mut conn, number(state), before, BATCH).await?;
-            conn.commit().await?;
-            removed += rows;
-            if rows == 0 {
-                return Ok(removed);
-            }
-        }
-    }
-
-    async fn purge_keys(&self) -> Result<(), Error> {
-        loop {
-            let mut conn = self.0.db.begin().await?;
-            let now = self.0.shared.now(&conn);
-            let rows = key::purge(&mut conn, now, BATCH).await?;
-            conn.commit().await?;
-            if rows == 0 {
-                return Ok(());
-            }
-        }
+        Ok((removed, more))
     }
 
     /// PostgreSQL: makes the days to come, drops those in which nothing is left to keep. Without the right to create

@@ -1,11 +1,12 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cgcg_core::{Conn, Engine, Timestamp, on};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::Now;
 use super::blob::{self, Kind};
+use super::{Now, column, json};
 use crate::TaskId;
 use crate::schemas::{TaskFilter, TaskInDb};
 
@@ -49,6 +50,29 @@ pub(crate) async fn payload(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<
         }
         (row, _) => Ok(row.and_then(|(payload, _)| payload)),
     }
+}
+
+/// Those of these tasks that have not ended.
+pub(crate) async fn open(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<HashSet<TaskId>> {
+    let open: Vec<TaskId> = match conn.engine() {
+        Engine::Sqlite => {
+            let sql = "select id from task where id in (select unhex(value) from json_each($1)) and state < 4";
+            let hex = |id: &TaskId| id.uuid().simple().to_string();
+            let ids = json(&ids.iter().map(hex).collect::<Vec<_>>())?;
+            on!(conn, |c| sqlx::query_scalar(sql)
+                .bind(ids)
+                .fetch_all(c)
+                .await?)
+        }
+        Engine::Postgres => {
+            let sql = "select id from task where id = any ($1) and state < 4";
+            on!(conn, |c| sqlx::query_scalar(sql)
+                .bind(column(ids, |id| id.uuid()))
+                .fetch_all(c)
+                .await?)
+        }
+    };
+    Ok(open.into_iter().collect())
 }
 
 /// One line of a list: no result, no errors.

@@ -19,6 +19,14 @@ pub(crate) struct Rescued {
     pub(crate) lease: i64,
 }
 
+/// The time that statements see, and whether anything runs.
+pub(crate) async fn pulse(conn: &mut Conn, now: Now) -> sqlx::Result<(Timestamp, bool)> {
+    let sql =
+        "select coalesce($1, now), (select seq from task where state = 3 order by queue, conc_key limit 1) is not null
+               from task_clock";
+    on!(conn, |c| sqlx::query_as(sql).bind(now).fetch_one(c).await)
+}
+
 /// Takes leases away that are over, or whose hard deadline is, or that end later than `longest` from now: those were
 /// given before the clock went back.
 pub(crate) async fn rescue(
@@ -27,6 +35,7 @@ pub(crate) async fn rescue(
     limit: i64,
     longest: Duration,
 ) -> sqlx::Result<Vec<Rescued>> {
+    // The order keeps PostgreSQL at the index of what runs: a plan made while much runs would read the whole table.
     let sql = match conn.engine() {
         Engine::Sqlite => {
             "update task set
@@ -49,7 +58,7 @@ pub(crate) async fn rescue(
              x as materialized (
                select seq from task, n
                where state = 3 and (lease_until < n.now or lease_until > n.now + $3::bigint or deadline_at < n.now)
-               limit $2 for update of task skip locked)
+               order by queue, conc_key limit $2 for update of task skip locked)
              update task t set
                state = case when cancel_requested then 6 when attempt >= max_attempts then 5 else 1 end,
                run_at = n.now + least(3600000000, 1000000 * (1::bigint << least(attempt, 12))),

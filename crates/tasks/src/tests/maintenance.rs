@@ -106,6 +106,9 @@ both! {
         bed.claim_one("w").await;
         bed.clock.set(bed.clock.now() - seconds(86_400));
         bed.tasks.rescue(&mut guard).await.unwrap();
+        assert_eq!(bed.state(id).await, TaskState::Running, "its holder may live, and beat");
+        bed.clock.advance(LEASE);
+        bed.tasks.rescue(&mut guard).await.unwrap();
         assert_eq!(bed.state(id).await, TaskState::Scheduled);
     }
 

@@ -2,6 +2,7 @@ mod ends;
 mod fence;
 mod outcome;
 mod shutdown;
+mod wake;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Running;
 use super::backoff::{doubled, spread};
@@ -17,6 +17,28 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// A database that does not answer within this is asked again.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Bells tell of work. This is for what goes wrong with them.
+const NET: Duration = Duration::from_secs(60);
+
+/// How often others are told at most that there is more than fits here.
+const PASS_ON: Duration = Duration::from_millis(100);
+
+/// How often it is looked for tasks that nobody knows.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// When it is time, for one queue.
+#[derive(Default)]
+struct Head {
+    look_at: Duration,
+    pass_on_at: Duration,
+}
+
+/// What a claim brought.
+struct Got {
+    tasks: usize,
+    limited: bool,
+}
+
 impl Running {
     /// Takes tasks of one queue for its free places, and starts them.
     pub(super) async fn claim_until(
@@ -26,7 +48,7 @@ impl Running {
         stop: CancellationToken,
     ) {
         let mut bell = self.tasks.bells().listen(&queue);
-        let poll = self.tasks.settings().poll.get();
+        let mut head = Head::default();
         let (mut failures, mut turn) = (0, 0_u64);
         loop {
             let place = tokio::select! {
@@ -39,10 +61,17 @@ impl Running {
             bell.mark_unchanged();
             let places = free.available_permits();
             let pause = match self.take(&queue, &free, places).await {
-                Ok(taken) if taken == places => continue,
-                Ok(_) => {
+                Ok(taken) if taken.tasks == places => {
+                    self.pass_on(&queue, &mut head);
+                    continue;
+                }
+                Ok(taken) => {
                     failures = 0;
-                    poll
+                    self.look_at_head(&queue, &mut head).await;
+                    match taken.limited {
+                        true => self.tasks.settings().poll.get(),
+                        false => NET,
+                    }
                 }
                 Err(error) => {
                     failures += 1;
@@ -60,13 +89,33 @@ impl Running {
         }
     }
 
-    /// Answers how many it took.
+    /// All places are full, and more may be ready: others may have heard of nothing, because these were free.
+    fn pass_on(&self, queue: &str, head: &mut Head) {
+        let now = self.tasks.clock().monotonic();
+        if now >= head.pass_on_at {
+            head.pass_on_at = now + PASS_ON;
+            self.tasks.pass_on(queue);
+        }
+    }
+
+    /// What is ready and was not taken may be for nobody.
+    async fn look_at_head(&self, queue: &str, head: &mut Head) {
+        let now = self.tasks.clock().monotonic();
+        if now < head.look_at {
+            return;
+        }
+        head.look_at = now + LOOK;
+        if let Err(error) = self.tasks.park(queue, &self.names).await {
+            debug!(%error, queue, "cannot look for tasks without a handler; trying again");
+        }
+    }
+
     async fn take(
         self: &Arc<Self>,
         queue: &Arc<str>,
         free: &Arc<Semaphore>,
         places: usize,
-    ) -> Result<usize, sqlx::Error> {
+    ) -> Result<Got, sqlx::Error> {
         let asked_at = self.tasks.clock().monotonic();
         let wanted = ClaimItem {
             queue: queue.clone(),
@@ -78,7 +127,10 @@ impl Running {
         let claimed = tokio::time::timeout(ANSWER, self.tasks.claim(wanted)).await;
         // What is claimed all the same comes back when its lease ends.
         let Taken { tasks, limited } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let taken = tasks.len();
+        let got = Got {
+            tasks: tasks.len(),
+            limited,
+        };
         for task in tasks {
             // Nobody else takes places, so there is one for each.
             if let Ok(place) = free.clone().try_acquire_owned() {
@@ -86,7 +138,7 @@ impl Running {
                 self.start(task, asked_at, place, queue);
             }
         }
-        Ok(taken)
+        Ok(got)
     }
 
     fn start(

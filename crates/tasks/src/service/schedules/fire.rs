@@ -29,12 +29,19 @@ struct Due {
 impl Service {
     pub(in crate::service) async fn fire_until(&self, stop: &CancellationToken) {
         loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.bells().until_tick() => {}
+            }
             if let Err(error) = self.fire().await {
                 warn!(%error, "cannot look at schedules; trying again");
+                if !self.pause(self.settings().poll.get(), stop).await {
+                    return;
+                }
             }
-            if !self.pause(self.settings().poll.get(), stop).await {
-                return;
-            }
+            // It tells when the next one is due.
+            self.bells().look();
         }
     }
 

@@ -5,18 +5,18 @@ use metrics::counter;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::store::{self, tend};
+use crate::store::tend;
+use crate::worker::backoff::spread;
 use crate::{Error, Service};
 
-const EVERY: Duration = Duration::from_secs(10);
 const BATCH: i64 = 500;
 /// Twice the longest lease that the settings allow: one that ends later was given before the clock went back.
 const LONGEST: Duration = Duration::from_secs(2 * 600);
 
 /// Watches the database's clock against one that never jumps.
 ///
-/// Where it ran ahead by more than half a lease, leases look over that are not. Their holders get one lease of time to
-/// say that they live.
+/// Where it stepped by more than half a lease, leases look over that are not, or longer than any may be. Their holders
+/// get one lease of time to say that they live.
 #[derive(Default)]
 pub(crate) struct Guard {
     /// What both clocks showed last.
@@ -31,12 +31,14 @@ impl Guard {
         let Some((before, then)) = self.seen.replace((wall, monotonic)) else {
             return false;
         };
-        let ahead = wall.since(before).saturating_sub(monotonic - then);
-        if ahead > lease / 2 {
+        let expected = before + (monotonic - then);
+        let (ahead, behind) = (wall.since(expected), expected.since(wall));
+        if ahead.max(behind) > lease / 2 {
             counter!("cgcg_tasks_clock_steps_total").increment(1);
             warn!(
                 ahead_s = ahead.as_secs(),
-                "the clock of the database stepped ahead; no rescue for one lease"
+                behind_s = behind.as_secs(),
+                "the clock of the database stepped; no rescue for one lease"
             );
             self.until = monotonic + lease;
         }
@@ -46,12 +48,14 @@ impl Guard {
 
 impl Service {
     pub(super) async fn rescue_until(&self, stop: &CancellationToken) {
-        let mut guard = Guard::default();
+        let (mut guard, mut turn) = (Guard::default(), 0_u64);
         loop {
             if let Err(error) = self.rescue(&mut guard).await {
                 warn!(%error, "cannot look for lost tasks; trying again");
             }
-            if !self.pause(EVERY, stop).await {
+            turn += 1;
+            let every = spread(self.settings().lease.get() / 3, turn);
+            if !self.pause(every, stop).await {
                 return;
             }
         }
@@ -60,13 +64,17 @@ impl Service {
     /// Takes leases away that are over.
     pub(crate) async fn rescue(&self, guard: &mut Guard) -> Result<(), Error> {
         let lease = self.settings().lease.get();
+        let (wall, running) = {
+            let mut conn = self.db().read().await?;
+            let now = self.0.shared.now(&conn);
+            tend::pulse(&mut conn, now).await?
+        };
+        if !guard.trusts(wall, self.clock().monotonic(), lease) || !running {
+            return Ok(());
+        }
         loop {
             let mut conn = self.db().begin().await?;
             let now = self.0.shared.now(&conn);
-            let wall = store::time(&mut conn, now).await?;
-            if !guard.trusts(wall, self.clock().monotonic(), lease) {
-                return Ok(());
-            }
             let rescued = tend::rescue(&mut conn, now, BATCH, LONGEST).await?;
             let ended = rescued.iter().filter(|task| task.state >= 4);
             self.0

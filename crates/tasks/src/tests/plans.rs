@@ -1,0 +1,262 @@
+//! Statements that run all the time, on 20,000 rows of all states, planned as when they are prepared once for any
+//! values: each enters by its own index and reads no more than it has to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use cgcg_core::{Conn, Db, Engine, Lease, on};
+use cgcg_testkit::both;
+
+use super::{Bed, LEASE, seconds};
+use crate::store::claim::Request;
+use crate::store::lease::{Beat, Done, Fence, Next, Settled};
+use crate::store::{self, change, claim, enqueue, lane, park, queue, read, tend, watch};
+use crate::{TaskFilter, TaskId};
+
+/// A fifth each: ready, ready with one of 50 keys in a queue of their own, scheduled, running, failed.
+macro_rules! fill {
+    ($id:literal, $key:literal, $payload:literal) => {
+        concat!(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
+             insert into task (id, queue, name, state, priority, run_at, max_attempts, timeout_us, lease, lease_until,
+               deadline_at, worker, unique_key, conc_key, payload, created_at, finished_at)
+             select ",
+            $id,
+            ", case when i % 5 = 1 then 'keyed' else 'default' end, case when i % 2 = 0 then 'n' else 'other' end,
+               case i % 5 when 0 then 2 when 1 then 2 when 2 then 1 when 3 then 3 else 5 end, i % 7,
+               case when i % 5 = 2 then $1 + 60000000 + i else $1 - i end, 20, 1000000,
+               case when i % 5 = 3 then 1 else 0 end, case when i % 5 = 3 then $1 + 30000000 end,
+               case when i % 5 = 3 then $1 + 30000000 end, case when i % 5 = 3 then 'w' end,
+               case when i % 5 = 0 then ",
+            $key,
+            " end, case when i % 5 = 1 then 'k' || (i % 50) end, ",
+            $payload,
+            ", $1, case when i % 5 = 4 then $1 end from n"
+        )
+    };
+}
+
+async fn fill(bed: &Bed) {
+    let sql = match bed.db.engine() {
+        Engine::Sqlite => fill!(
+            "randomblob(16)",
+            "cast(printf('%016d', i) as blob)",
+            "x'7b7d'"
+        ),
+        Engine::Postgres => fill!(
+            "gen_random_uuid()",
+            "decode(lpad(to_hex(i), 32, '0'), 'hex')",
+            "'\\x7b7d'"
+        ),
+    };
+    let now = cgcg_core::Clock::now(&bed.clock);
+    let mut conn = bed.db.begin().await.unwrap();
+    on!(&mut conn, |c| sqlx::query(sql)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    on!(&mut conn, |c| sqlx::query("analyze")
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    conn.commit().await.unwrap();
+}
+
+/// Scans and entries read, of the table and of each of its indexes.
+type Counts = HashMap<String, (i64, i64)>;
+
+/// One transaction in which statements are counted.
+struct Probe {
+    conn: Conn,
+    /// SQLite: hundreds of steps of its machine.
+    steps: Arc<AtomicI64>,
+    before: Counts,
+}
+
+impl Probe {
+    async fn new(db: &Db) -> Self {
+        let mut conn = db.begin().await.unwrap();
+        let steps = Arc::new(AtomicI64::new(0));
+        match conn.lease() {
+            Lease::Sqlite(held) => {
+                let steps = steps.clone();
+                let count = move || steps.fetch_add(1, Ordering::SeqCst) >= 0;
+                held.lock_handle()
+                    .await
+                    .unwrap()
+                    .set_progress_handler(100, count);
+            }
+            Lease::Postgres(held) => {
+                let sql = "set local plan_cache_mode = force_generic_plan";
+                sqlx::query(sql).execute(&mut **held).await.unwrap();
+            }
+        }
+        let before = counts(&mut conn).await;
+        steps.store(0, Ordering::SeqCst);
+        Self {
+            conn,
+            steps,
+            before,
+        }
+    }
+
+    /// Ten tasks that run.
+    async fn running(&mut self) -> Vec<(i64, TaskId)> {
+        let sql = "select seq, id from task where state = 3 order by seq limit 10";
+        let conn = &mut self.conn;
+        let rows = on!(conn, |c| sqlx::query_as(sql).fetch_all(c).await.unwrap());
+        self.before = counts(conn).await;
+        self.steps.store(0, Ordering::SeqCst);
+        rows
+    }
+
+    /// What was done since the last call went by `index` alone and read at most `most` entries.
+    async fn went(&mut self, what: &str, index: &str, most: i64) {
+        if self.conn.engine() == Engine::Sqlite {
+            // An entry costs 20 steps and less; what changes a row has more to do.
+            let steps = 100 * self.steps.swap(0, Ordering::SeqCst);
+            assert!(steps <= 40 * most + 3_000, "{what}: {steps} steps");
+            return;
+        }
+        let after = counts(&mut self.conn).await;
+        let grown = |name: &str| {
+            (
+                after[name].0 - self.before[name].0,
+                after[name].1 - self.before[name].1,
+            )
+        };
+        assert_eq!(grown("task"), (0, 0), "{what} reads the whole table");
+        assert!(
+            grown(index).0 > 0,
+            "{what} does not enter by {index}: {:?} {after:?}",
+            self.before
+        );
+        let read: i64 = after.keys().map(|name| grown(name).1).sum();
+        assert!(read <= most, "{what} reads {read} entries");
+        self.before = after;
+    }
+}
+
+async fn counts(conn: &mut Conn) -> Counts {
+    if conn.engine() == Engine::Sqlite {
+        return Counts::new();
+    }
+    let sql = "select relname::text, pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_returned(oid)
+               from pg_class
+               where oid = 'task'::regclass or oid in (select indexrelid from pg_index where indrelid = 'task'::regclass)";
+    let rows: Vec<(String, i64, i64)> =
+        on!(conn, |c| sqlx::query_as(sql).fetch_all(c).await.unwrap());
+    rows.into_iter()
+        .map(|(name, scans, read)| (name, (scans, read)))
+        .collect()
+}
+
+both! {
+    async fn claims_enter_by_their_own_index(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let names = ["n".to_owned(), "other".to_owned()];
+        let wanted = Request { queue: "default", limit: 10, lease: LEASE, worker: "v", names: &names };
+        assert_eq!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        probe.went("claim", "task_ix_ready", 40).await;
+        assert_eq!(claim::claim_held(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        probe.went("claim_held", "task_ix_ready", 60).await;
+        let keyed = Request { queue: "keyed", ..wanted };
+        let lanes = lane::list(&mut probe.conn, "keyed", "", 8).await.unwrap();
+        assert_eq!(lanes.len(), 8);
+        probe.went("lanes", "task_ix_lane", 40).await;
+        let rooms: Vec<_> = lanes.into_iter().map(|lane| (lane.k, 3)).collect();
+        assert_eq!(lane::claim(&mut probe.conn, now, &keyed, &rooms).await.unwrap().len(), 10);
+        probe.went("claim of lanes", "task_ix_lane", 100).await;
+        assert_eq!(queue::running(&mut probe.conn, "default").await.unwrap(), 4_020);
+        probe.went("running", "task_ix_running", 4_100).await;
+        assert_eq!(park::head(&mut probe.conn, "default", &names[..1], 100).await.unwrap().tasks, 100);
+        probe.went("head", "task_ix_ready", 150).await;
+        park::park(&mut probe.conn, now, "default", &names[..1], 100, seconds(60)).await.unwrap();
+        probe.went("park", "task_ix_ready", 4_500).await;
+    }
+
+    async fn what_holders_of_leases_write_enters_by_the_key(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let rows = probe.running().await;
+        let fence = |seq| Fence { seq, lease: 1 };
+        let beats: Vec<_> = rows.iter().map(|(seq, _)| Beat { fence: fence(*seq), progress: None }).collect();
+        assert_eq!(store::lease::beat(&mut probe.conn, now, LEASE, "w", &beats).await.unwrap().len(), 10);
+        probe.went("beat", "task_pkey", 60).await;
+        let (done, settled) = rows.split_at(5);
+        let done: Vec<_> = done.iter().map(|(seq, id)| Done {
+            id: *id, fence: fence(*seq), worker: "w".to_owned(), result: None }).collect();
+        assert_eq!(store::lease::complete(&mut probe.conn, now, true, &done).await.unwrap().len(), 5);
+        probe.went("complete", "task_pkey", 30).await;
+        let settled: Vec<_> = settled.iter().map(|(seq, _)| Settled {
+            fence: fence(*seq), worker: "w".to_owned(), next: Next::Retry(seconds(1)), error: None }).collect();
+        assert_eq!(store::lease::settle(&mut probe.conn, now, &settled).await.unwrap().len(), 5);
+        probe.went("settle", "task_pkey", 30).await;
+    }
+
+    async fn what_keeps_the_queue_in_order_reads_no_pile(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        assert!(tend::pulse(&mut probe.conn, now).await.unwrap().1);
+        probe.went("pulse", "task_ix_running", 5).await;
+        let queues = ["default", "keyed", "none"].map(str::to_owned).to_vec();
+        assert_eq!(watch::look(&mut probe.conn, now, queues).await.unwrap().ready, ["default", "keyed"]);
+        probe.went("look", "task_ix_ready", 10).await;
+        read::next_due(&mut probe.conn, now).await.unwrap();
+        probe.went("next_due", "task_ix_sched", 5).await;
+        assert!(tend::promote(&mut probe.conn, now, 500).await.unwrap().is_empty());
+        probe.went("promote of none", "task_ix_sched", 5).await;
+        assert!(tend::rescue(&mut probe.conn, now, 500, seconds(1_200)).await.unwrap().is_empty());
+        probe.went("rescue of none", "task_ix_running", 4_100).await;
+        if bed.db.engine() == Engine::Postgres {
+            assert_eq!(tend::sweep(&mut probe.conn, 100).await.unwrap(), 100);
+            probe.went("sweep", "task_ix_fin", 300).await;
+        } else {
+            let before = cgcg_core::Clock::now(&bed.clock) - seconds(60);
+            assert_eq!(tend::purge(&mut probe.conn, 5, before, 500).await.unwrap(), 0);
+            probe.went("purge of none", "task_ix_fin", 5).await;
+        }
+    }
+
+    async fn what_is_done_to_one_task_enters_by_its_id(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let rows = probe.running().await;
+        let (_, id) = rows[0];
+        let conn = &mut probe.conn;
+        assert!(read::find(conn, id).await.unwrap().is_some());
+        probe.went("status", "task_ix_id", 5).await;
+        let ids: Vec<_> = rows.iter().map(|(_, id)| *id).collect();
+        assert_eq!(read::open(&mut probe.conn, &ids).await.unwrap().len(), 10);
+        probe.went("open", "task_ix_id", 20).await;
+        assert!(change::cancel(&mut probe.conn, now, id).await.unwrap().is_some());
+        probe.went("cancel", "task_ix_id", 5).await;
+        assert!(change::retry(&mut probe.conn, now, id).await.unwrap().is_none());
+        probe.went("retry", "task_ix_id", 5).await;
+        assert!(change::reschedule(&mut probe.conn, now, id, None, Some(1)).await.unwrap().is_none());
+        probe.went("reschedule", "task_ix_id", 5).await;
+        assert!(!change::delete(&mut probe.conn, id).await.unwrap());
+        probe.went("delete", "task_ix_id", 5).await;
+        assert!(enqueue::existing(&mut probe.conn, &[0; 16]).await.unwrap().is_none());
+        probe.went("existing", "task_ix_uniq", 5).await;
+        let all = TaskId::from_uuid(uuid::Uuid::max());
+        let page = read::list(&mut probe.conn, all, 100, &TaskFilter::default(), 10).await.unwrap();
+        assert_eq!(page.len(), 10);
+        probe.went("list", "task_ix_id", 150).await;
+        read::floor(&mut probe.conn, all, 100).await.unwrap();
+        probe.went("floor of a list", "task_ix_id", 150).await;
+    }
+}
