@@ -1,7 +1,13 @@
+#[cfg(feature = "tasks")]
+mod tasks;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[cfg(feature = "tasks")]
+pub(crate) use tasks::{Limits, Many, Pick, ScheduleVerb, Tasks};
 
 /// A modular HTTP API backend: accounts, sessions and tokens, on SQLite or PostgreSQL.
 ///
@@ -56,6 +62,10 @@ pub(crate) enum Command {
     #[cfg(feature = "auth")]
     #[command(subcommand)]
     Users(Users),
+    /// Background work: look at it, and act on it, whether a server runs or not
+    #[cfg(feature = "tasks")]
+    #[command(subcommand)]
+    Tasks(Tasks),
     /// The keys that sign access tokens, and the master key
     #[command(subcommand)]
     Keys(Keys),

@@ -6,6 +6,8 @@ mod keys;
 mod migrate;
 mod print;
 mod serve;
+#[cfg(feature = "tasks")]
+mod tasks;
 #[cfg(feature = "auth")]
 mod users;
 
@@ -28,6 +30,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Admin(what) => return admin::run(what, &settings).await,
         #[cfg(feature = "auth")]
         Command::Users(what) => return users::run(what, &settings).await,
+        #[cfg(feature = "tasks")]
+        Command::Tasks(what) => return tasks::run(what, &settings).await,
         Command::Keys(what) => return keys::run(what, &settings).await,
         Command::Migrate => return migrate::run(settings).await,
         Command::Openapi | Command::Routes | Command::Config(_) => settings,

@@ -39,8 +39,13 @@ impl Grants {
 }
 
 impl<S: Into<String>> FromIterator<S> for Grants {
+    /// Beside `*` no other says anything: it is left out.
     fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
-        Self(Arc::new(scopes.into_iter().map(Into::into).collect()))
+        let mut scopes: BTreeSet<String> = scopes.into_iter().map(Into::into).collect();
+        if scopes.contains(ALL) {
+            scopes.retain(|scope| scope == ALL);
+        }
+        Self(Arc::new(scopes))
     }
 }
 
@@ -60,6 +65,12 @@ mod tests {
         assert_eq!(narrow(&["b"], &["*"]), ["b"]);
         assert_eq!(narrow(&["*"], &["*"]), ["*"]);
         assert!(narrow(&["a"], &[]).is_empty());
+    }
+
+    #[test]
+    fn whoever_has_all_is_told_so_in_one_word() {
+        let grants: Grants = ["users:read", "*", "tasks:read"].into_iter().collect();
+        assert_eq!(grants.iter().collect::<Vec<_>>(), ["*"]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ class Dead(Exception):
 def call(path, body):
     request = urllib.request.Request(
         API + path,
-        json.dumps(body).encode(),
+        json.dumps(body, separators=(",", ":")).encode(),
         {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"},
     )
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
@@ -53,22 +53,28 @@ class Task:
         self.ttl = lease["ttl_ms"] / 1000
         # From before the call, less a sixth: the server counts from after it.
         self.trusted_until = asked_at + self.ttl * 5 / 6
-        self.stop, self.done = threading.Event(), threading.Event()
+        self.stop, self.done, self.wake = threading.Event(), threading.Event(), threading.Event()
         self.news = None
         self.beats = threading.Thread(target=self.beat, daemon=True)
         self.beats.start()
 
     def progress(self, pct, msg=""):
+        """Is sent within a moment; of several, the newest."""
         self.news = {"pct": pct, "msg": msg}
+        self.wake.set()
 
     def item(self, **more):
         return {"worker": WORKER, "items": [{"id": self.id, "lease": self.lease, **more}]}
 
     def beat(self):
-        while not self.done.wait(self.ttl / 3):
-            asked_at, news, more = time.monotonic(), self.news, {}
-            if news is not None:
-                more["progress"] = news
+        while not self.done.wait(0.5):
+            self.wake.wait(self.ttl / 3)
+            self.wake.clear()
+            if self.done.is_set():
+                return
+            asked_at, more = time.monotonic(), {}
+            if self.news is not None:
+                more["progress"] = self.news
             try:
                 said = call("/leases/heartbeat", self.item(**more))["items"][0]
             except OSError as failure:
@@ -82,6 +88,10 @@ class Task:
                 self.trusted_until = 0
                 self.stop.set()
 
+    def close(self):
+        self.done.set()
+        self.wake.set()
+
     def end(self, verb, **more):
         """Says how it ended, for as long as the lease is trusted."""
         while True:
@@ -94,7 +104,7 @@ class Task:
                 if time.monotonic() > self.trusted_until:
                     raise Lost from failure
                 time.sleep(0.5)
-        self.done.set()
+        self.close()
         if said.get("code") == "lease_lost":
             raise Lost
         if not said["ok"]:
@@ -133,7 +143,7 @@ def run(task):
     except Lost:
         print(f"{task.id}: the lease is lost; its result is thrown away", file=sys.stderr)
     finally:
-        task.done.set()
+        task.close()
 
 
 def main(queues):

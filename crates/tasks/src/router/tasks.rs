@@ -248,7 +248,7 @@ pub(super) async fn cancel_task(
     responses(
         (status = 202, body = Task),
         (status = 404, description = "`task_not_found`"),
-        (status = 409, description = "`task_running`, `task_not_retryable`, `unique_key_taken` (with `existing_id`)"),
+        (status = 409, description = "`task_running`, `task_not_retryable`, `unique_key_taken`, with the id of the task that has it"),
     ),
     security(("oauth2" = ["tasks:admin"]))
 )]

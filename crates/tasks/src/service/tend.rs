@@ -151,7 +151,10 @@ impl Service {
     }
 
     /// Removes what was kept long enough; answers how many tasks that were. On PostgreSQL it sees to the partitions.
-    pub(crate) async fn purge(&self) -> Result<u64, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn purge(&self) -> Result<u64, Error> {
         if self.0.db.engine() == Engine::Postgres {
             self.partitions().await?;
         }

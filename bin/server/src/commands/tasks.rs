@@ -1,0 +1,153 @@
+mod act;
+mod look;
+mod pick;
+mod queues;
+mod table;
+
+use cgcg_core::{Clock, Span, TaskState};
+use cgcg_tasks::{Error, Payload, QueueName, Service, TaskCreate, TaskId};
+use serde_json::json;
+
+use crate::Failure;
+use crate::assembly::Assembly;
+use crate::cli::{ScheduleVerb, Tasks};
+use crate::console::say;
+use crate::settings::Settings;
+
+/// Between two looks at a queue, and between two at a task.
+const LOOK: Span = Span::seconds(1);
+/// As long as nobody says how long.
+const LONG: Span = Span::days(365);
+
+pub(crate) async fn run(what: Tasks, settings: &Settings) -> Result<(), Failure> {
+    let assembly = Assembly::open(settings).await?;
+    let (tasks, clock) = (assembly.built.tasks.tasks(), &*assembly.clock);
+    match what {
+        Tasks::List { pick, limit, json } => look::list(tasks, clock, pick, limit, json).await,
+        Tasks::Show { id, payload, json } => look::show(tasks, id, payload, json).await,
+        Tasks::Cancel(many) => act::run(tasks, clock, act::Verb::Cancel, many).await,
+        Tasks::Retry(many) => act::run(tasks, clock, act::Verb::Retry, many).await,
+        Tasks::Delete(many) => act::run(tasks, clock, act::Verb::Delete, many).await,
+        Tasks::Queues { json } => queues::list(tasks, json).await,
+        Tasks::Pause { queue } => queues::pause(tasks, &queue, true).await,
+        Tasks::Resume { queue } => queues::pause(tasks, &queue, false).await,
+        Tasks::Limit(limits) => queues::limit(tasks, limits).await,
+        Tasks::Schedules { json } => look::schedules(tasks, json).await,
+        Tasks::Schedule { verb, name } => schedule(tasks, verb, &name).await,
+        Tasks::Leases { queue, json } => look::leases(tasks, queue.as_ref(), json).await,
+        Tasks::Workers { json } => look::workers(tasks, json).await,
+        Tasks::Wait {
+            id: Some(id),
+            timeout,
+            ..
+        } => wait(tasks, clock, id, timeout).await,
+        Tasks::Wait {
+            queue: Some(queue),
+            timeout,
+            ..
+        } => until_empty(tasks, clock, &queue, timeout).await,
+        Tasks::Wait { .. } => Err("say which task, or which queue".into()),
+        Tasks::Purge => {
+            say(format!("{} tasks removed", tasks.purge().await?));
+            Ok(())
+        }
+        Tasks::Create {
+            name,
+            payload,
+            queue,
+            delay,
+            priority,
+            unique_key,
+            json,
+        } => {
+            let new = TaskCreate {
+                queue: Some(queue),
+                delay: delay.map(Span::get),
+                priority,
+                unique_key,
+                ..TaskCreate::new(name, Payload::parse(payload)?)
+            };
+            create(tasks, new, json).await
+        }
+    }
+}
+
+async fn create(tasks: &Service, new: TaskCreate, json: bool) -> Result<(), Failure> {
+    let made = tasks.create(new).await?;
+    match (json, made.existing) {
+        (true, existing) => {
+            say(json!({ "id": made.id, "state": made.state, "existing": existing }).to_string());
+        }
+        (false, true) => say(format!("{} has this key already", made.id)),
+        (false, false) => say(made.id.to_string()),
+    }
+    Ok(())
+}
+
+async fn schedule(tasks: &Service, verb: ScheduleVerb, name: &str) -> Result<(), Failure> {
+    let unknown = |error| match error {
+        Error::NotFound => format!("there is no schedule called {name:?}").into(),
+        error => Failure::from(error),
+    };
+    match verb {
+        ScheduleVerb::Run => {
+            let made = tasks.run_schedule(name).await.map_err(unknown)?;
+            say(made.id.to_string());
+        }
+        ScheduleVerb::Pause => {
+            tasks.pause_schedule(name).await.map_err(unknown)?;
+            say(format!("{name} makes no tasks any more"));
+        }
+        ScheduleVerb::Resume => {
+            tasks.resume_schedule(name).await.map_err(unknown)?;
+            say(format!("{name} goes on"));
+        }
+        ScheduleVerb::Remove => {
+            tasks.remove_schedule(name).await.map_err(unknown)?;
+            say(format!("{name} is removed"));
+        }
+    }
+    Ok(())
+}
+
+async fn wait(
+    tasks: &Service,
+    clock: &dyn Clock,
+    id: TaskId,
+    timeout: Option<Span>,
+) -> Result<(), Failure> {
+    let until = clock.monotonic() + timeout.unwrap_or(LONG).get();
+    loop {
+        let left = until.saturating_sub(clock.monotonic());
+        let status = tasks.wait(id, left.min(LOOK.get())).await?;
+        match status.state {
+            TaskState::Succeeded => {
+                say(table::plain(status.result.as_deref().unwrap_or("null")));
+                return Ok(());
+            }
+            state if state.ended() => return Err(format!("{id}: {}", table::word(&state)).into()),
+            _ if left.is_zero() => return Err(format!("{id} has not ended").into()),
+            _ => {}
+        }
+    }
+}
+
+async fn until_empty(
+    tasks: &Service,
+    clock: &dyn Clock,
+    queue: &QueueName,
+    timeout: Option<Span>,
+) -> Result<(), Failure> {
+    let until = clock.monotonic() + timeout.unwrap_or(LONG).get();
+    loop {
+        let loads = tasks.queue_loads().await?;
+        let Some(load) = loads.get(queue.as_str()) else {
+            return Ok(());
+        };
+        if clock.monotonic() >= until {
+            let (ready, running) = (load.ready, load.running);
+            return Err(format!("{queue}: {ready} ready, {running} running").into());
+        }
+        clock.sleep(LOOK.get()).await;
+    }
+}
