@@ -3,7 +3,7 @@
     CGCG_URL=http://127.0.0.1:8000 CGCG_TOKEN=cgk1_… python3 worker.py default
 
 It does tasks called `text.upper`: {"text": "ab"} becomes {"text": "AB"}. Put your own into HANDLERS. It ends in order
-on SIGTERM or Ctrl-C: what it still has is given back.
+on SIGTERM or Ctrl-C: what it has is given back, or finished.
 """
 
 import json
@@ -99,7 +99,7 @@ class Task:
                 said = call(f"/leases/{verb}", self.item(**more))["items"][0]
                 break
             except OSError as failure:
-                if isinstance(failure, urllib.error.HTTPError) and failure.code < 500:
+                if isinstance(failure, urllib.error.HTTPError) and failure.code < 500 and failure.code != 429:
                     raise
                 if time.monotonic() > self.trusted_until:
                     raise Lost from failure
@@ -136,7 +136,21 @@ def outcome(task):
         return "fail", {"error": f"{type(failure).__name__}: {failure}"}
 
 
+current = None
+
+
+def stop(*_):
+    """What it has is given back where its handler looks at task.stop, and else finished."""
+    stopping.set()
+    if current is not None:
+        current.stop.set()
+
+
 def run(task):
+    global current
+    current = task
+    if stopping.is_set():
+        task.stop.set()
     verb, more = outcome(task)
     try:
         task.end(verb, **more)
@@ -144,11 +158,12 @@ def run(task):
         print(f"{task.id}: the lease is lost; its result is thrown away", file=sys.stderr)
     finally:
         task.close()
+        current = None
 
 
 def main(queues):
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
+        signal.signal(name, stop)
     print(f"{WORKER} works on {', '.join(queues)}", flush=True)
     pause = 0.5
     while not stopping.is_set():
