@@ -11,6 +11,8 @@ mod bad_input;
 #[cfg(feature = "auth")]
 mod crash;
 #[cfg(feature = "auth")]
+mod doctor;
+#[cfg(feature = "auth")]
 mod first_start;
 #[cfg(feature = "auth")]
 mod flood;

@@ -83,7 +83,8 @@ impl Assembly {
         })
     }
 
-    fn make(settings: &Settings, db: Db, keys: MasterKeys) -> Result<Self, Failure> {
+    /// What a build has, on a database whose schema is up to date: nothing is started, nothing is written.
+    pub(crate) fn make(settings: &Settings, db: Db, keys: MasterKeys) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let parts = Parts {
             settings,

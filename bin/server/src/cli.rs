@@ -72,6 +72,15 @@ pub(crate) enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(Config),
+    /// Look whether all is well, and say what to do where it is not; changes nothing
+    ///
+    /// Settings, data folder and disk, database, clock, schema, master key, and what the features of this build need. Fails
+    /// where something does.
+    Doctor {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the OpenAPI document of this build
     Openapi,
     /// Print every route of this build, and what it asks for

@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod doctor;
 mod keys;
 mod migrate;
 mod print;
@@ -21,6 +22,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Config(what) = command {
         return config::run(&what, &cli.common);
     }
+    if let Command::Doctor { json } = command {
+        return doctor::run(&cli.common, json).await;
+    }
     let Loaded {
         settings, warnings, ..
     } = Loaded::new(&cli.common)?;
@@ -34,7 +38,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tasks(what) => return tasks::run(what, &settings).await,
         Command::Keys(what) => return keys::run(what, &settings).await,
         Command::Migrate => return migrate::run(settings).await,
-        Command::Openapi | Command::Routes | Command::Config(_) => settings,
+        Command::Openapi | Command::Routes | Command::Config(_) | Command::Doctor { .. } => {
+            settings
+        }
     };
     let document = print::document(&settings)?;
     match command {

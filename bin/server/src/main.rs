@@ -4,6 +4,7 @@ mod assembly;
 mod cli;
 mod commands;
 mod console;
+mod doctor;
 mod features;
 mod greeting;
 mod http;

@@ -110,6 +110,45 @@ pub(crate) async fn load(settings: &Settings, db: &Db) -> Result<MasterKeys, Fai
     Ok(keys)
 }
 
+/// Which key there is for a database with this check value, if it has one. Makes and claims nothing.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn look(
+    settings: &Settings,
+    known: Option<&str>,
+) -> Result<Option<MasterKeys>, Failure> {
+    let current = match &settings.keys.master {
+        Some(text) => from_setting("keys.master", text)?,
+        None => {
+            let path = settings.data.dir.join("master.key");
+            match file::existing(&path, known.is_some())? {
+                Some(key) => key,
+                None => return Ok(None),
+            }
+        }
+    };
+    let previous = settings.keys.previous.as_ref();
+    let previous = previous
+        .map(|text| from_setting("keys.previous", text))
+        .transpose()?;
+    let keys = MasterKeys { current, previous };
+    let (check, before) = keys.check_values()?;
+    if before.as_ref() == Some(&check) {
+        return Err(KeyFault::SameTwice.into());
+    }
+    let ours = |known| known == check || before.as_deref() == Some(known);
+    if !known.is_none_or(ours) {
+        return Err(KeyFault::Other.into());
+    }
+    Ok(Some(keys))
+}
+
+/// The check value of the key that the database was made with.
+pub(crate) async fn known(db: &Db) -> Result<Option<String>, Failure> {
+    Ok(Meta::find(db, CHECK).await?)
+}
+
 /// From now on the database belongs to the current key: a node with the previous one alone does not start. In the
 /// transaction in which everything is sealed anew.
 pub(crate) async fn hand_over(keys: &MasterKeys, conn: &mut Conn) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod array;
 mod conn;
+mod facts;
 mod group;
 mod lease;
 mod listener;
@@ -20,6 +21,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 
 pub use array::Array;
 pub use conn::Conn;
+pub use facts::DbFacts;
 pub use group::{Batch, GroupError, Joined};
 pub use lease::Lease;
 pub use listener::{Listener, Notice};

@@ -46,7 +46,7 @@ pub use account::{
 pub use authenticator::{Authenticator, Credential, Denied, NoAuthenticator};
 pub use clock::{Clock, SystemClock};
 pub use coalescer::Coalescer;
-pub use db::{Array, Batch, Conn, Db, DbSettings, Engine, GroupError, Joined, Trouble};
+pub use db::{Array, Batch, Conn, Db, DbFacts, DbSettings, Engine, GroupError, Joined, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};
 pub use db::{Listener, Notice};
@@ -60,7 +60,7 @@ pub use invalid::Invalid;
 pub use keys::{FeatureKey, FeatureKeys, KeyError, MasterKey, Sealed};
 pub use locale::Locale;
 pub use meta::Meta;
-pub use migrations::{Migrations, Step};
+pub use migrations::{Migrations, SchemaState, Step};
 pub use page::{Cursor, Limit, Page, PageRequest};
 pub use principal::{Principal, Proof, Subject};
 pub use publisher::{NewMessage, NoPublisher, Publisher};

@@ -30,6 +30,19 @@ pub struct Step {
     pub postgres: &'static str,
 }
 
+/// How the schema of a database goes with a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// Every step was applied, and no other.
+    Current,
+    /// So many steps are missing.
+    Behind(usize),
+    /// This step was applied by a newer program.
+    Ahead(i64),
+    /// This step was applied in another form.
+    Changed(i64),
+}
+
 impl Migrations {
     /// Applies what is missing, all of it or nothing. Several nodes may do so at once.
     ///
@@ -37,6 +50,25 @@ impl Migrations {
     /// inside of one (`vacuum`, `pragma foreign_keys`).
     pub async fn run(&self, db: &Db) -> Result<(), MigrateError> {
         db.migrate(&self.migrator(db.engine())).await
+    }
+
+    /// What [`Migrations::run`] would find there. Changes nothing.
+    pub async fn state(&self, db: &Db) -> sqlx::Result<SchemaState> {
+        let applied = db.applied(self.ledger).await?.unwrap_or_default();
+        let migrator = self.migrator(db.engine());
+        for (version, checksum) in &applied {
+            match migrator.iter().find(|step| step.version == *version) {
+                None => return Ok(SchemaState::Ahead(*version)),
+                Some(step) if *step.checksum != **checksum => {
+                    return Ok(SchemaState::Changed(*version));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(match self.steps.len() - applied.len() {
+            0 => SchemaState::Current,
+            missing => SchemaState::Behind(missing),
+        })
     }
 
     fn migrator(&self, engine: Engine) -> Migrator {

@@ -1,4 +1,4 @@
-use cgcg_core::{Db, Engine, Migrations, Step};
+use cgcg_core::{Clock, Db, Engine, Migrations, SchemaState, Step, SystemClock};
 use cgcg_testkit::both;
 use sqlx::migrate::MigrateError;
 
@@ -120,5 +120,25 @@ both! {
         if db.engine() == Engine::Sqlite {
             assert_eq!(count(&db, "select count(*) from sqlite_schema where name = 'notes'").await, 0);
         }
+    }
+}
+
+both! {
+    async fn a_schema_tells_how_it_goes_with_a_program_and_stays_as_it_is(db: Db) {
+        assert_eq!(OLD.state(&db).await.unwrap(), SchemaState::Behind(1));
+        assert_eq!(OLD.state(&db).await.unwrap(), SchemaState::Behind(1));
+        OLD.run(&db).await.unwrap();
+        assert_eq!(OLD.state(&db).await.unwrap(), SchemaState::Current);
+        assert_eq!(NEW.state(&db).await.unwrap(), SchemaState::Behind(1));
+        NEW.run(&db).await.unwrap();
+        assert_eq!(OLD.state(&db).await.unwrap(), SchemaState::Ahead(2));
+        assert_eq!(EDITED.state(&db).await.unwrap(), SchemaState::Changed(1));
+    }
+
+    async fn a_database_tells_its_release_and_its_time(db: Db) {
+        let facts = db.facts().await.unwrap();
+        assert!(facts.version.starts_with(|letter: char| letter.is_ascii_digit()), "{facts:?}");
+        let apart = facts.now.since(SystemClock::default().now()).max(SystemClock::default().now().since(facts.now));
+        assert!(apart.as_secs() < 60, "{facts:?}");
     }
 }

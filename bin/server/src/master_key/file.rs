@@ -13,15 +13,23 @@ use crate::Failure;
 
 /// The key of the file, and the file where it was made just now.
 pub(super) fn from_file(path: &Path, needed: bool) -> Result<(MasterKey, Option<&Path>), Failure> {
+    match existing(path, needed)? {
+        Some(key) => Ok((key, None)),
+        None => make(path),
+    }
+}
+
+/// The key of the file; `None` where there is no file and none is needed.
+pub(super) fn existing(path: &Path, needed: bool) -> Result<Option<MasterKey>, Failure> {
     match fs::metadata(path) {
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
             Err(KeyFault::Open(path.into()).into())
         }
-        Ok(_) => read(path).map(|key| (key, None)),
+        Ok(_) => read(path).map(Some),
         Err(failure) if failure.kind() == ErrorKind::NotFound && needed => {
             Err(KeyFault::Missing(path.into()).into())
         }
-        Err(failure) if failure.kind() == ErrorKind::NotFound => make(path),
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
         Err(failure) => Err(format!("{}: {failure}", path.display()).into()),
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cgcg_core::Invalid;
@@ -85,6 +86,23 @@ impl Loaded {
         let mut loaded = Self::of(sources)?;
         loaded.warnings.extend(strange);
         Ok(loaded)
+    }
+
+    /// Secrets that stand in a settings file which others can read, with that file.
+    pub(crate) fn readable_secrets(&self) -> Vec<(&'static str, PathBuf)> {
+        let file = |key: &str| match self.sources.find_metadata(key)?.source.clone()? {
+            Source::File(path) => Some(path),
+            _ => None,
+        };
+        let open = |path: &PathBuf| {
+            fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+        };
+        // The address of a file is none.
+        let hidden = |key: &str| key != "database.url" || self.settings.database.file().is_none();
+        let secrets = SECRETS.iter().filter(|key| hidden(key));
+        secrets
+            .filter_map(|key| Some((*key, file(key).filter(open)?)))
+            .collect()
     }
 
     pub(super) fn of(sources: Figment) -> Result<Self, WrongSettings> {

@@ -6,7 +6,7 @@ const HEAD: &str = "\
 # Each can be set in the environment as well: http.listen is CGCG_HTTP__LISTEN.
 # Durations: 500ms, 30s, 10m, 24h, 7d. Sizes: bytes, or 16KiB, 1MiB, 1GiB.
 # A secret may stand in a file of its own: database.url_file, keys.master_file, keys.previous_file,
-# auth.mail.smtp.password_file.
+# auth.mail.smtp.password_file, auth.bootstrap.admin_password_file.
 ";
 
 const DATA: &str = "\

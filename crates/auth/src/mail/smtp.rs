@@ -62,6 +62,19 @@ impl Mailer for SmtpMailer {
             }
         })
     }
+
+    /// Connects, with TLS and login as for a mail.
+    fn reach(&self) -> BoxFuture<'_, Result<(), MailError>> {
+        Box::pin(async {
+            match self.transport.test_connection().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(MailError::Retry(
+                    "the mail server does not answer".to_owned(),
+                )),
+                Err(error) => Err(MailError::Retry(told(&error))),
+            }
+        })
+    }
 }
 
 /// Whether the server will never take this mail: 550 to 559, of RFC 5321, section 4.2.3. Other refusals, a wrong

@@ -2,10 +2,18 @@ use cgcg_core::{Conn, Id, NewTask, SeamError};
 use serde_json::Value;
 
 use super::Service;
-use crate::mail::Letter;
+use crate::mail::{Letter, MailError};
 use crate::store;
 
 impl Service {
+    /// Whether mail could be handed over now; sends none.
+    ///
+    /// # Errors
+    /// What stands in its way, for the operator.
+    pub async fn reach_mail(&self) -> Result<(), MailError> {
+        self.0.mail.mailer.reach().await
+    }
+
     /// Leaves a mail for whoever sends: it goes out if, and only if, the transaction is committed.
     pub(crate) async fn mail_in(&self, conn: &mut Conn, letter: Letter) -> sqlx::Result<()> {
         let now = self.now();

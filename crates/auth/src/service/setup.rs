@@ -10,6 +10,14 @@ use crate::schemas::{Device, Registered, SetupCreate, Tokens};
 use crate::{Error, store};
 
 impl Service {
+    /// Whether there is an administrator, who may be disabled.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn has_administrator(&self) -> Result<bool, Error> {
+        Ok(has_admin(&mut self.0.db.read().await?).await?)
+    }
+
     /// A fresh token for the set-up link `<base>/api/v1/auth/pages/setup#<token>`, good for 30 minutes and one use;
     /// `None` once there is an administrator. For the terminal, never for a log.
     ///

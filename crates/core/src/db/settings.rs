@@ -1,4 +1,8 @@
+use std::path::PathBuf;
+
 use serde::Deserialize;
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::Engine;
 use crate::{Secret, Span};
@@ -48,6 +52,16 @@ impl DbSettings {
             "postgres" | "postgresql" => Some(Engine::Postgres),
             _ => None,
         }
+    }
+
+    /// The file of SQLite; `None` for PostgreSQL, for an address that is wrong, and in a build without that driver.
+    pub fn file(&self) -> Option<PathBuf> {
+        #[cfg(feature = "sqlite")]
+        if self.engine() == Some(Engine::Sqlite) {
+            let options = self.url.expose().parse::<SqliteConnectOptions>().ok()?;
+            return Some(options.get_filename().to_owned());
+        }
+        None
     }
 
     /// All that is wrong, as (key, what to do).
