@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cgcg_core::{Batch, BoxFuture, Clock, Conn};
+use metrics::{counter, histogram};
 
 use crate::gate::{Places, Taken, take};
 use crate::service::create::{Wanted, create_all};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) notes: Arc<Notes>,
     pub(crate) ends: Arc<Ends>,
     pub(crate) keep_payload: bool,
+    pub(crate) relaxed_complete: bool,
 }
 
 impl Shared {
@@ -68,6 +70,8 @@ impl Shared {
         let (bells, notes) = (self.bells.clone(), self.notes.clone());
         conn.on_commit(move || {
             for (queue, (names, tasks)) in queues {
+                counter!("cgcg_tasks_created_total", "queue" => queue.clone())
+                    .increment(tasks as u64);
                 bells.ready(&queue);
                 if !bells.takes(&queue, &names, tasks) {
                     notes.ready(&queue);
@@ -131,6 +135,7 @@ impl Batch for Create {
     ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Created>>>> {
         Box::pin(async move {
             let wanted: Vec<&Wanted> = items.iter().flatten().collect();
+            histogram!("cgcg_tasks_batch_size", "op" => "create").record(wanted.len() as f64);
             let mut created = create_all(&self.0, conn, &wanted).await?.into_iter();
             let lists = items
                 .iter()
@@ -204,6 +209,10 @@ impl Batch for Complete {
         items: &'a [Done],
     ) -> BoxFuture<'a, sqlx::Result<Vec<bool>>> {
         Box::pin(async move {
+            histogram!("cgcg_tasks_batch_size", "op" => "complete").record(items.len() as f64);
+            if self.0.relaxed_complete {
+                store::lease::relax(conn).await?;
+            }
             let (now, keep) = (self.0.now(conn), self.0.keep_payload);
             let ended = store::lease::complete(conn, now, keep, items).await?;
             let ended: HashSet<i64> = ended.into_iter().collect();
@@ -232,6 +241,7 @@ impl Batch for Settle {
         items: &'a [Settled],
     ) -> BoxFuture<'a, sqlx::Result<Vec<Option<Moved>>>> {
         Box::pin(async move {
+            histogram!("cgcg_tasks_batch_size", "op" => "settle").record(items.len() as f64);
             let now = self.0.now(conn);
             let moved = store::lease::settle(conn, now, items).await?;
             let ended = moved.iter().filter(|task| task.state >= 4);

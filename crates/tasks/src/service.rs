@@ -1,6 +1,8 @@
 mod change;
 mod check;
 pub(crate) mod create;
+mod gauges;
+mod health;
 mod hear;
 pub(crate) mod lease;
 mod look;
@@ -25,6 +27,7 @@ use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
 use crate::gate::Places;
 use crate::wake::{Bells, Ends, Notes};
 use crate::{Error, Settings};
+use health::Turns;
 
 /// Stores tasks, tells how they stand, changes them. A cheap clone; one per process.
 ///
@@ -45,6 +48,7 @@ struct Inner {
     claim: Joined<Claim>,
     /// Held by the one who watches.
     watching: Mutex<()>,
+    turns: Turns,
 }
 
 impl Service {
@@ -57,6 +61,7 @@ impl Service {
             notes: Arc::new(notes),
             ends: Arc::new(Ends::default()),
             keep_payload: settings.keep_payload,
+            relaxed_complete: settings.relaxed_complete,
         };
         Self(Arc::new(Inner {
             complete: db.join(Complete(shared.clone())),
@@ -68,6 +73,7 @@ impl Service {
             settings,
             shared,
             watching: Mutex::default(),
+            turns: Turns::default(),
         }))
     }
 

@@ -33,6 +33,9 @@ pub struct Settings {
     /// PostgreSQL: whether processes tell each other of new work by `NOTIFY`. Where they hear, `poll` is five times as
     /// long.
     pub notify: bool,
+    /// PostgreSQL: whether a completion may be told before it is on the disk. A crash of the server runs the work of
+    /// the last moment again.
+    pub relaxed_complete: bool,
     /// How long a worker that ends waits for what it runs; the rest is given back. 1 s to 10 min.
     pub shutdown_grace: Span,
     /// How long a handler that was asked to stop may go on. 0 s to 10 min.
@@ -66,6 +69,7 @@ impl Default for Settings {
             result_limit: Size::kib(256),
             poll: Span::seconds(1),
             notify: true,
+            relaxed_complete: false,
             shutdown_grace: Span::seconds(25),
             cancel_grace: Span::seconds(30),
             keep_succeeded: Span::days(7),

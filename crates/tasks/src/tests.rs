@@ -1,6 +1,7 @@
 mod change;
 mod create;
 mod cron;
+mod health;
 mod list;
 mod maintenance;
 mod model;

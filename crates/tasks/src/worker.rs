@@ -178,7 +178,7 @@ impl Running {
 
     /// Shows this worker to people, with a sign of life now and then.
     async fn show_until(&self, queues: &[Slots], stop: &CancellationToken) {
-        let every = 3 * self.tasks.settings().beat.get();
+        let every = 2 * self.tasks.settings().lease.get();
         loop {
             if let Err(error) = self.show(queues).await {
                 tracing::debug!(%error, "cannot show this worker; trying again");

@@ -43,6 +43,7 @@ impl Service {
             self.fire_until(&stop),
             self.sweep_until(&stop),
             self.purge_until(&stop),
+            self.measure_until(&stop),
         );
     }
 
@@ -144,8 +145,9 @@ impl Service {
                 Ok(rows) => debug!(rows, "ended tasks removed"),
                 Err(error) => warn!(%error, "cannot remove ended tasks; trying again in a minute"),
             }
+            self.turns("removing what has ended", PURGE);
             if !self.pause(PURGE, stop).await {
-                return;
+                return self.turns_no_more("removing what has ended");
             }
         }
     }

@@ -65,9 +65,10 @@ impl Service {
                 }
             };
             turn += 1;
+            self.turns("looking for work", pause);
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.turns_no_more("looking for work"),
                 () = self.bells().until_look() => {}
                 () = self.clock().sleep(pause) => counter!("cgcg_tasks_wakes_total", "by" => "poll").increment(1),
             }

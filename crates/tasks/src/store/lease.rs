@@ -90,6 +90,16 @@ pub(crate) async fn beat(
     }
 }
 
+/// PostgreSQL: this transaction is over before its commit is on the disk. Only for completions: one that a crash of
+/// the server takes away runs again.
+pub(crate) async fn relax(conn: &mut Conn) -> sqlx::Result<()> {
+    if conn.engine() == Engine::Sqlite {
+        return Ok(());
+    }
+    let sql = "set local synchronous_commit = off";
+    on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))
+}
+
 /// A success.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {

@@ -73,3 +73,18 @@ async fn postgres(conn: &mut Conn, now: Now, queues: Vec<String>) -> sqlx::Resul
         .fetch_all(c)
         .await)
 }
+
+/// How much is ready in one queue, and how long ago the first of it was due.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Depth {
+    pub(crate) queue: String,
+    pub(crate) ready: i64,
+    pub(crate) age_us: i64,
+}
+
+/// All queues with something ready. It reads every ready entry of the index.
+pub(crate) async fn depths(conn: &mut Conn, now: Now) -> sqlx::Result<Vec<Depth>> {
+    let sql = "select queue, count(*) as ready, coalesce($1, (select now from task_clock)) - min(run_at) as age_us
+               from task where state = 2 group by queue";
+    on!(conn, |c| sqlx::query_as(sql).bind(now).fetch_all(c).await)
+}

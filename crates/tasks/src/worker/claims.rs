@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::histogram;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -127,6 +128,9 @@ impl Running {
         let claimed = tokio::time::timeout(ANSWER, self.tasks.claim(wanted)).await;
         // What is claimed all the same comes back when its lease ends.
         let Taken { tasks, limited } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        let took = self.tasks.clock().monotonic().saturating_sub(asked_at);
+        histogram!("cgcg_tasks_claim_seconds").record(took);
+        histogram!("cgcg_tasks_claim_size").record(tasks.len() as f64);
         let got = Got {
             tasks: tasks.len(),
             limited,
@@ -153,6 +157,8 @@ impl Running {
             warn!(task.id = %task.id, "the answer to a claim came too late; the task is left to its lease");
             return;
         };
+        let late = self.tasks.clock().now().since(task.run_at);
+        histogram!("cgcg_tasks_start_delay_seconds").record(late);
         let ended = self.clone();
         tokio::spawn(async move {
             run.execute(task, asked_at, signals).await;

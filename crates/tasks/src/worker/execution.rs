@@ -213,6 +213,9 @@ impl Running {
         } else if held {
             counter!("cgcg_tasks_finished_total", "name" => task.name.clone(), "outcome" => outcome)
                 .increment(1);
+            if outcome == "retried" {
+                counter!("cgcg_tasks_retried_total", "name" => task.name.clone()).increment(1);
+            }
             debug!(task.id = %task.id, task.name, task.attempt, outcome, "task ended");
         } else {
             counter!("cgcg_tasks_stale_refused_total").increment(1);

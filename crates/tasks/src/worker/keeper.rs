@@ -92,7 +92,9 @@ impl Work {
             }
             turn = clock.sleep(TURN);
             self.beat(&beater).await;
+            self.tasks.turns("heartbeats", TURN);
         }
+        self.tasks.turns_no_more("heartbeats");
         beater.close().await;
     }
 

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cgcg_core::Clock;
+use metrics::{gauge, histogram};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -82,11 +83,14 @@ impl Leases {
             signals: signals.clone(),
         };
         self.lock().insert(fence, held);
+        gauge!("cgcg_tasks_running").increment(1);
         Some(signals)
     }
 
     pub(crate) fn give_up(&self, fence: Fence) {
-        self.lock().remove(&fence);
+        if self.lock().remove(&fence).is_some() {
+            gauge!("cgcg_tasks_running").decrement(1);
+        }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -146,6 +150,8 @@ impl Leases {
             if now >= held.renewed_at + self.trust {
                 held.lose();
             } else if held.progress.is_some() || now >= held.renewed_at + self.beat {
+                histogram!("cgcg_tasks_beat_lag_seconds")
+                    .record(now.saturating_sub(held.renewed_at + self.beat));
                 due.push(Beat {
                     fence: *fence,
                     progress: held.progress.take(),

@@ -55,8 +55,9 @@ impl Service {
             }
             turn += 1;
             let every = spread(self.settings().lease.get() / 3, turn);
+            self.turns("rescue", every);
             if !self.pause(every, stop).await {
-                return;
+                return self.turns_no_more("rescue");
             }
         }
     }
