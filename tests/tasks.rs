@@ -80,6 +80,21 @@ on_both! {
         server.send_as(&root, "POST", "/api/v1/leases", &wanted).is_problem(403, "name_reserved");
     }
 
+    fn who_hung_up_gets_no_work(setup: Setup) {
+        let mut server = setup.with("CGCG_HTTP__THREADS", "1").start();
+        let root = server.administrator();
+        let wanted = json!({ "worker": "gone", "queues": ["default"], "wait_s": 30, "ttl_s": 600 });
+        let waits = open(&server, &root, "POST", "/api/v1/leases", &wanted);
+        // One thread takes connections in their order: what happened before an answer was seen.
+        server.get_as(&root, "/api/v1/queues").is(200);
+        drop(waits);
+        server.get_as(&root, "/api/v1/queues").is(200);
+        create(&server, &root, &json!({ "name": "n", "max_attempts": 1 }));
+        let wanted = json!({ "worker": "there", "queues": ["default"], "wait_s": 20 });
+        let leased = server.send_as(&root, "POST", "/api/v1/leases", &wanted).is(200).json();
+        assert_eq!(leased["items"].as_array().unwrap().len(), 1);
+    }
+
     fn a_task_survives_kill_9(setup: Setup) {
         let mut server = setup.start();
         let root = server.administrator();
@@ -95,8 +110,8 @@ on_both! {
         let root = server.administrator();
         let made = create(&server, &root, &json!({ "name": "n", "payload": 1 }));
         let path = format!("/api/v1/tasks/{}", text(&made["id"]));
-        let waits = open(&server, &root, &format!("{path}?wait_s=30"));
-        let watches = open(&server, &root, &format!("{path}/events"));
+        let waits = open(&server, &root, "GET", &format!("{path}?wait_s=30"), &Value::Null);
+        let watches = open(&server, &root, "GET", &format!("{path}/events"), &Value::Null);
         server.get_as(&root, &path).is(200);
         server.signal("-TERM");
         let [waited, watched] = [waits, watches].map(|mut stream| {
@@ -111,11 +126,13 @@ on_both! {
 }
 
 /// A request whose answer is not yet read.
-fn open(server: &Server, person: &Person, path: &str) -> TcpStream {
+fn open(server: &Server, person: &Person, method: &str, path: &str, body: &Value) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
+    let (body, access) = (body.to_string(), &person.access);
     let head = format!(
-        "GET {path} HTTP/1.1\r\nhost: cgcg\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n",
-        person.access
+        "{method} {path} HTTP/1.1\r\nhost: cgcg\r\nconnection: close\r\nauthorization: Bearer {access}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream

@@ -83,6 +83,8 @@ pub(crate) fn serve(site: Site, settings: &Settings) -> Result<(Server, SocketAd
             .keep_alive(keep_alive)
             .client_request_timeout(header_wait)
             .client_disconnect_timeout(Duration::from_secs(1))
+            // Who closes a connection waits for nothing: what was asked there ends, a waiting lease above all.
+            .h1_allow_half_closed(false)
             .local_addr(address)
             .h1(app);
         fn_service(move |io: TcpStream| {

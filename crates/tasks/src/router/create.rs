@@ -19,8 +19,9 @@ use crate::{Answered, Error, Host, IdempotencyKey, Name, Payload, QueueName, Tas
 pub(super) struct NewTask {
     /// Which handler does it: 1 to 128 ASCII letters, digits and `._:-`.
     name: String,
-    /// What it is told: any JSON, kept byte for byte.
-    #[schema(value_type = Value)]
+    /// What it is told: any JSON, kept byte for byte; `null` where absent.
+    #[serde(default = "null")]
+    #[schema(value_type = Option<Value>)]
     payload: Box<RawValue>,
     /// Where it waits; `default` where absent.
     queue: Option<String>,
@@ -45,6 +46,11 @@ pub(super) struct NewTask {
     unique_for_s: Option<i64>,
     /// What limits for each key count by: a customer, a host. 1 to 128 bytes.
     concurrency_key: Option<String>,
+}
+
+/// Told nothing.
+pub(super) fn null() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
 }
 
 impl NewTask {

@@ -26,7 +26,8 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// Watch a task: server-sent events.
 ///
 /// First `status`, with the task as `GET` shows it; then `progress` whenever there is new progress, `status` whenever
-/// the state changes; at last `end`, with the task, and the stream closes. Whoever comes again gets the state of then.
+/// the state changes or somebody asks it to end; at last `end`, with the task, and the stream closes. One that has ended
+/// gives `end` alone. Whoever comes again gets the state of then.
 /// A stream ends after an hour, and with the caller's session or key.
 #[utoipa::path(
     get,
@@ -115,9 +116,7 @@ impl Watch {
                 return None;
             }
             match status {
-                Ok(status) if status.state != told.state || status.attempt != told.attempt => {
-                    return Some(self.tell(status, "status"));
-                }
+                Ok(status) if differs(&status, &told) => return Some(self.tell(status, "status")),
                 Ok(status) if status.progress != told.progress => {
                     return Some(self.tell(status, "progress"));
                 }
@@ -137,12 +136,9 @@ impl Watch {
     fn tell(mut self, status: TaskStatus, event: &str) -> (String, Option<Self>) {
         let ended = status.state.ended();
         let text = match event {
-            _ if ended => written("end", &Task::from(status.clone())),
-            "progress" => {
-                let progress = status.progress.as_deref().unwrap_or("null");
-                format!("event: progress\ndata: {progress}\n\n")
-            }
-            _ => written("status", &Task::from(status.clone())),
+            _ if ended => written("end", &json(&status)),
+            "progress" => written("progress", status.progress.as_deref().unwrap_or("null")),
+            _ => written("status", &json(&status)),
         };
         self.told = Some(status);
         self.spoken_at = self.host.tasks().clock().monotonic();
@@ -163,9 +159,34 @@ impl Watch {
     }
 }
 
-/// JSON of ours has no line breaks, but payloads are kept as they came: each line of the data is one of the event.
-fn written(event: &str, task: &Task) -> String {
-    let json = serde_json::to_string(task).unwrap_or_default();
-    let data: String = json.lines().map(|line| format!("data: {line}\n")).collect();
+/// In more than its progress.
+fn differs(status: &TaskStatus, told: &TaskStatus) -> bool {
+    let seen = |status: &TaskStatus| (status.state, status.attempt, status.cancel_requested);
+    seen(status) != seen(told)
+}
+
+fn json(status: &TaskStatus) -> String {
+    serde_json::to_string(&Task::from(status.clone())).unwrap_or_default()
+}
+
+/// Results are kept as they came, with any line breaks between their parts: each line of the data is one of the event.
+/// A carriage return alone ends a line as well (WHATWG HTML, section 9.2.5).
+fn written(event: &str, json: &str) -> String {
+    let lines = json.split(['\r', '\n']).filter(|line| !line.is_empty());
+    let data: String = lines.map(|line| format!("data: {line}\n")).collect();
     format!("event: {event}\n{data}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_with_any_line_breaks_is_one_event() {
+        let text = written("end", "{\"a\":1,\r\"b\":\r\n\n2}");
+        assert_eq!(
+            text,
+            "event: end\ndata: {\"a\":1,\ndata: \"b\":\ndata: 2}\n\n"
+        );
+    }
 }

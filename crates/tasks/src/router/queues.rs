@@ -82,6 +82,7 @@ pub(super) async fn get_queue(
     request_body = Limits,
     responses(
         (status = 200, body = Queue, headers(("etag" = String, description = "The new version."))),
+        (status = 403, description = "`name_reserved`"),
         (status = 412, description = "`version_mismatch`"),
         (status = 422, description = "`queue_invalid`, `limit_invalid`"),
         (status = 428, description = "`if_match_required`"),
@@ -96,7 +97,7 @@ pub(super) async fn set_queue(
     if_match: IfMatch,
     limits: Json<Limits>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, condition) = (queue(name.0)?, Condition::of(&request, &if_match)?);
+    let (name, condition) = (open(&host, name.0)?, Condition::of(&request, &if_match)?);
     let limits = limits.0.checked()?;
     host.tasks()
         .set_limits(&name, limits, condition.version())
@@ -117,6 +118,7 @@ pub(super) async fn set_queue(
     request_body = Change,
     responses(
         (status = 200, body = Queue, headers(("etag" = String, description = "The new version."))),
+        (status = 403, description = "`name_reserved`"),
         (status = 412, description = "`version_mismatch`"),
         (status = 422, description = "`queue_invalid`, `limit_invalid`"),
         (status = 428, description = "`if_match_required`"),
@@ -131,7 +133,7 @@ pub(super) async fn update_queue(
     if_match: IfMatch,
     change: Json<Change>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, condition) = (queue(name.0)?, Condition::of(&request, &if_match)?);
+    let (name, condition) = (open(&host, name.0)?, Condition::of(&request, &if_match)?);
     let stands = host.tasks().find_queue(&name).await?;
     let version = stands.as_ref().map_or(0, |queue| queue.version);
     if condition.version().is_some_and(|wanted| wanted != version) {
@@ -144,6 +146,15 @@ pub(super) async fn update_queue(
         .set_limits(&name, limits, Some(version))
         .await?;
     shown(&host, &name).await
+}
+
+/// A queue that is not the program's own: who may pause that stops its mail.
+fn open(host: &Host, name: String) -> Result<QueueName, Error> {
+    let name = queue(name)?;
+    match host.owns(name.as_str()) {
+        true => Err(Error::NameReserved),
+        false => Ok(name),
+    }
 }
 
 async fn shown(host: &Host, name: &QueueName) -> Result<HttpResponse, Problem> {

@@ -177,7 +177,7 @@ pub(super) async fn run_schedule(
         .json(TaskCreated::from(made)))
 }
 
-/// The program's own schedules are changed by its settings and its command line alone.
+/// The program's own schedules are changed by the program alone.
 fn own(host: &Host, name: &str) -> Result<(), Error> {
     match host.owns(name) {
         true => Err(Error::NameReserved),

@@ -166,6 +166,7 @@ pub(super) struct Change {
     request_body = Change,
     responses(
         (status = 200, body = Task),
+        (status = 403, description = "`name_reserved`"),
         (status = 404, description = "`task_not_found`"),
         (status = 409, description = "`task_running`, `task_finished`"),
         (status = 422, description = "`run_at_too_far`, `out_of_range`"),
@@ -182,6 +183,7 @@ pub(super) async fn update_task(
         run_at: change.0.run_at,
         priority: fit("priority", change.0.priority)?,
     };
+    open(&host, id.0).await?;
     let status = host.tasks().reschedule(id.0, change).await?;
     Ok(HttpResponse::Ok().json(Task::from(status)))
 }
@@ -194,6 +196,7 @@ pub(super) async fn update_task(
     params(("id" = inline(TaskId), Path)),
     responses(
         (status = 204, description = "Deleted."),
+        (status = 403, description = "`name_reserved`"),
         (status = 404, description = "`task_not_found`"),
         (status = 409, description = "`task_running`, `task_not_finished`"),
     ),
@@ -204,6 +207,7 @@ pub(super) async fn delete_task(
     _caller: RequireScope<Admin>,
     id: Path<TaskId>,
 ) -> Result<HttpResponse, Problem> {
+    open(&host, id.0).await?;
     host.tasks().delete(id.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -220,6 +224,7 @@ pub(super) async fn delete_task(
     responses(
         (status = 200, body = Task, description = "It has ended."),
         (status = 202, body = Task, description = "It was asked to end."),
+        (status = 403, description = "`name_reserved`"),
         (status = 404, description = "`task_not_found`"),
         (status = 409, description = "`task_finished`, with its `state`"),
     ),
@@ -231,6 +236,7 @@ pub(super) async fn cancel_task(
     id: Path<TaskId>,
 ) -> Result<HttpResponse, Problem> {
     reach(&host, &caller, id.0).await?;
+    open(&host, id.0).await?;
     let cancelled = host.tasks().cancel(id.0).await?;
     let mut answer = match cancelled {
         Cancelled::AtOnce => HttpResponse::Ok(),
@@ -247,6 +253,7 @@ pub(super) async fn cancel_task(
     params(("id" = inline(TaskId), Path)),
     responses(
         (status = 202, body = Task),
+        (status = 403, description = "`name_reserved`"),
         (status = 404, description = "`task_not_found`"),
         (status = 409, description = "`task_running`, `task_not_retryable`, `unique_key_taken`, with the id of the task that has it"),
     ),
@@ -257,8 +264,19 @@ pub(super) async fn retry_task(
     _caller: RequireScope<Admin>,
     id: Path<TaskId>,
 ) -> Result<HttpResponse, Problem> {
+    open(&host, id.0).await?;
     host.tasks().retry(id.0).await?;
     Ok(HttpResponse::Accepted().json(status(&host, id.0).await?))
+}
+
+/// Whether others may change it: what the program does for itself is its own.
+async fn open(host: &Host, id: TaskId) -> Result<(), Error> {
+    let task = host.tasks().get_task_status(id).await?;
+    let task = task.ok_or(Error::NotFound)?;
+    match host.owns(&task.name) || host.owns(&task.queue) {
+        true => Err(Error::NameReserved),
+        false => Ok(()),
+    }
 }
 
 async fn status(host: &Host, id: TaskId) -> Result<Task, Error> {

@@ -74,20 +74,22 @@ impl Service {
                 "run_at_ambiguous",
                 "expected a time or a delay, not both",
             )),
-            (at, None) => self.checked_time(at),
+            // What was due before is due now, and not before all others.
+            (at, None) => Ok(self.checked_time(at)?.filter(|at| *at > self.clock().now())),
             (None, Some(delay)) => self.checked_time(Some(self.clock().now() + delay)),
         }
     }
 
     pub(super) fn checked_time(&self, at: Option<Timestamp>) -> Result<Option<Timestamp>, Error> {
-        if at.is_some_and(|at| at > self.clock().now() + AHEAD) {
+        let now = self.clock().now();
+        if at.is_some_and(|at| at > now + AHEAD) {
             return Err(Error::invalid(
                 "run_at",
                 "run_at_too_far",
                 "expected at most 5 years ahead",
             ));
         }
-        Ok(at)
+        Ok(at.map(|at| at.max(now)))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use cgcg_core::{Clock, Db, NewTask, SeamError, TaskQueue, on};
+use cgcg_core::{Clock, Db, NewTask, SeamError, TaskQueue, Timestamp, on};
 use cgcg_testkit::both;
 use serde_json::{Value, json};
 
@@ -231,11 +231,26 @@ both! {
     }
 }
 
+both! {
+    async fn what_was_due_long_ago_is_due_now(db: Db) {
+        let bed = Bed::new(db).await;
+        let long_ago = Timestamp::from_micros(0);
+        let new = TaskCreate { run_at: Some(long_ago), ..TaskCreate::new("n".parse().unwrap(), Payload::of(&()).unwrap()) };
+        let id = bed.tasks.create(new).await.unwrap().id;
+        let status = bed.tasks.get_task_status(id).await.unwrap().unwrap();
+        assert!(status.run_at >= status.created_at);
+        assert_eq!(status.state, TaskState::Ready);
+    }
+}
+
 #[test]
 fn a_payload_is_json_and_shows_itself_to_nobody() {
     assert!(Payload::parse("{".to_owned()).is_err());
-    assert!(Payload::parse("[".repeat(129) + &"]".repeat(129)).is_err());
-    assert!(Payload::parse("[".repeat(128) + r#""\"[[[""# + &"]".repeat(128)).is_ok());
+    assert!(Payload::parse("[".repeat(128) + &"]".repeat(128)).is_err());
+    assert!(Payload::parse("[".repeat(127) + r#""\"[[[""# + &"]".repeat(127)).is_ok());
+    for poison in [r#""\ud800""#, "1e999", r#"{"a":"\udc00\ud800"}"#] {
+        assert!(Payload::parse(poison.to_owned()).is_err(), "{poison}");
+    }
     let payload = Payload::of("secret").unwrap();
     assert_eq!(format!("{payload:?}"), "Payload(8 bytes)");
     assert_eq!(payload.read::<String>().unwrap(), "secret");

@@ -26,6 +26,23 @@ fn ticks(tasks: &[Claimed]) -> Vec<Timestamp> {
 }
 
 both! {
+    async fn a_schedule_that_cannot_fire_does_not_stop_the_others(db: Db) {
+        let bed = Bed::new(db).await;
+        let large = Payload::of(&"x".repeat(5_000)).unwrap();
+        bed.tasks.ensure_schedule("a", ScheduleCreate { payload: large, ..each_minute() }).await.unwrap();
+        bed.tasks.ensure_schedule("b", each_minute()).await.unwrap();
+        let mut settings = bed.tasks.settings().clone();
+        settings.payload_limit = cgcg_core::Size::kib(1);
+        let strict = crate::Service::new(bed.db.clone(), std::sync::Arc::new(bed.clock.clone()), settings);
+        bed.clock.advance(seconds(60));
+        strict.fire().await.unwrap();
+        let made = bed.claim("w").await;
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].payload.as_deref(), Some(&br#"{"a":1}"#[..]));
+        let put_off = bed.tasks.find_schedule("a").await.unwrap().unwrap();
+        assert_eq!(put_off.next_at, bed.clock.now() + seconds(3_600));
+    }
+
     async fn each_tick_makes_one_task_that_knows_it(db: Db) {
         let bed = Bed::new(db).await;
         let start = bed.clock.now();

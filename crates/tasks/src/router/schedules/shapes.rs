@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::router::create::null;
 use crate::router::numbers::{fit, refused, seconds};
 use crate::router::shapes::raw;
 use crate::{Error, Host, Name, Payload, QueueName, ScheduleCreate, ScheduleUpdate, TaskId};
@@ -20,8 +21,9 @@ pub(in crate::router) struct NewSchedule {
     time_zone: Option<String>,
     /// Name of its tasks: which handler does them.
     task: String,
-    /// What its tasks are told: any JSON.
-    #[schema(value_type = Value)]
+    /// What its tasks are told: any JSON; `null` where absent.
+    #[serde(default = "null")]
+    #[schema(value_type = Option<Value>)]
     payload: Box<RawValue>,
     /// Where its tasks wait; `default` where absent.
     queue: Option<String>,

@@ -60,8 +60,15 @@ impl Service {
             let found = due.len();
             for row in due {
                 let mut conn = self.db().begin().await?;
-                if self.fire_one(&mut conn, &row, time).await? {
-                    conn.commit().await?;
+                match self.fire_one(&mut conn, &row, time).await {
+                    Ok(true) => conn.commit().await?,
+                    Ok(false) => {}
+                    Err(error @ (Error::Database(_) | Error::Unknown(_))) => return Err(error),
+                    // It must not stand in the way of the others.
+                    Err(error) => {
+                        drop(conn);
+                        self.put_off(&row, time, &error).await?;
+                    }
                 }
             }
             if found < usize::try_from(BATCH).unwrap_or_default() {
@@ -81,9 +88,10 @@ impl Service {
             Ok(cron) => cron,
             // Stored by a program that knew more zones.
             Err(invalid) => {
-                error!(schedule = row.name, %invalid, "a schedule cannot be read; it is put off for an hour");
-                let later = now + Duration::from_secs(3_600);
-                return Ok(schedule::fire(conn, row, later, row.next_at, None).await?);
+                return Err(Error::Invalid {
+                    field: "cron",
+                    invalid,
+                });
             }
         };
         let mut due = due(&cron, row, now);
@@ -107,6 +115,22 @@ impl Service {
         counter!("cgcg_tasks_schedule_fired_total").increment(fired);
         counter!("cgcg_tasks_schedule_skipped_total").increment(due.passed.saturating_sub(fired));
         Ok(true)
+    }
+
+    /// As for one that was stored by a program with other settings.
+    async fn put_off(
+        &self,
+        row: &ScheduleInDb,
+        now: Timestamp,
+        error: &Error,
+    ) -> Result<(), Error> {
+        error!(schedule = row.name, %error, "a schedule cannot fire: mend or delete it; the next try is in an hour");
+        let mut conn = self.db().begin().await?;
+        let later = now + Duration::from_secs(3_600);
+        if schedule::fire(&mut conn, row, later, row.next_at, None).await? {
+            conn.commit().await?;
+        }
+        Ok(())
     }
 
     async fn make(

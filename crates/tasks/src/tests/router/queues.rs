@@ -14,6 +14,15 @@ async fn put(site: &Site, limits: Value, condition: (&'static str, &str)) -> Ans
 }
 
 both! {
+    async fn the_queue_of_the_program_has_no_limits_of_others(db: Db) {
+        let site = Site::new(db).await;
+        for (method, body) in [(Method::PUT, json!({ "paused": true })), (Method::PATCH, json!({ "paused": true }))] {
+            let refused = site.ask_with("root", method, "/queues/_own", body, &[("if-match", "*")]).await;
+            assert_eq!((refused.status, refused.failure().1.as_str()), (403, "name_reserved"));
+        }
+        assert_eq!(site.get("root", "/queues/_own").await.is(200)["paused"], false);
+    }
+
     async fn a_paused_queue_gives_nothing_until_it_goes_on(db: Db) {
         let site = Site::new(db).await;
         site.task().await;

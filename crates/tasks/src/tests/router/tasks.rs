@@ -51,6 +51,28 @@ both! {
         assert_eq!(site.get("ada", "/tasks?name=other").await.is(200)["items"], json!([]));
     }
 
+    async fn a_task_of_the_program_is_changed_by_nobody(db: Db) {
+        let site = Site::new(db).await;
+        let path = format!("/tasks/{}", site.bed.create("mail.send").await);
+        for (method, path, body) in [
+            (Method::POST, format!("{path}/cancel"), Value::Null),
+            (Method::POST, format!("{path}/retry"), Value::Null),
+            (Method::PATCH, path.clone(), json!({ "priority": 999 })),
+            (Method::DELETE, path.clone(), Value::Null),
+        ] {
+            let refused = site.ask("root", method, &path, body).await;
+            assert_eq!((refused.status, refused.failure().1.as_str()), (403, "name_reserved"), "{path}");
+        }
+        assert_eq!(site.get("root", &path).await.is(200)["state"], "ready");
+    }
+
+    async fn a_task_may_be_told_nothing(db: Db) {
+        let site = Site::new(db).await;
+        let made = site.post("ada", "/tasks", json!({ "name": "render" })).await.is(201);
+        let path = format!("/tasks/{}?include=payload", made["id"].as_str().unwrap());
+        assert_eq!(site.get("ada", &path).await.is(200)["payload"], Value::Null);
+    }
+
     async fn waiting_work_ends_at_once_and_running_work_is_asked(db: Db) {
         let site = Site::new(db).await;
         let waits = site.task().await;
