@@ -30,6 +30,7 @@ pub use trouble::{OpenError, Trouble};
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use lease::Held;
+pub(crate) use on::on_here;
 
 /// Which database a [`Db`] or [`Conn`] is. Both, in every build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +107,7 @@ impl Db {
     /// Whether it answers now.
     pub async fn ping(&self) -> sqlx::Result<()> {
         let mut conn = self.read().await?;
-        crate::on!(&mut conn, |c| sqlx::query("select 1")
+        on_here!(&mut conn, |c| sqlx::query("select 1")
             .execute(c)
             .await
             .map(drop))

@@ -67,7 +67,7 @@ impl Conn {
     }
 
     async fn say(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        crate::on!(self, |c| sqlx::query(sql).execute(c).await.map(drop))
+        super::on_here!(self, |c| sqlx::query(sql).execute(c).await.map(drop))
     }
 
     /// Leaves something for after the commit: wake-ups, dropped caches. A rollback drops it unrun. Without a

@@ -1,7 +1,7 @@
 use sqlx::AssertSqlSafe;
 
-use super::{Db, Engine};
-use crate::{Timestamp, on};
+use super::{Db, Engine, on_here as on};
+use crate::Timestamp;
 
 /// What a database says of itself, for whoever looks after it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -49,11 +49,26 @@ macro_rules! on {
     };
 }
 
-/// Without a driver there is no connection, and the body is dead. It still has to name no database.
+/// Without a driver there is no database to write a body for.
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 #[macro_export]
 macro_rules! on {
     ($conn:expr, |$c:ident| $body:expr) => {
+        compile_error!(
+            "no database is compiled in: turn on the feature `sqlite` or `postgres` of cgcg-core"
+        )
+    };
+}
+
+/// As `on!`, for core itself, which also builds without a driver: there is no connection then, and the body is dead.
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+macro_rules! on_here {
+    ($conn:expr, |$c:ident| $body:expr) => {
         match *$crate::Conn::lease($conn) {}
     };
 }
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use crate::on as on_here;
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+pub(crate) use on_here;

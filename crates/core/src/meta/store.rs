@@ -1,6 +1,7 @@
 use sqlx::query_scalar;
 
-use crate::{Conn, Db, on};
+use crate::db::on_here as on;
+use crate::{Conn, Db};
 
 /// Facts about the whole database, one row each. Once set they stay, but for [`Meta::replace`].
 pub struct Meta;
