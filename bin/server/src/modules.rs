@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cgcg_core::{Authenticator, Clock, Db};
 #[cfg(feature = "users")]
-use cgcg_core::{NoPublisher, Publisher};
+use cgcg_core::{AccountObserver, NoPublisher, Publisher};
+use cgcg_core::{Authenticator, Clock, Db};
 use cgcg_web::Module;
 
 use crate::Failure;
@@ -43,6 +43,9 @@ impl Built {
         let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
         #[cfg(feature = "users")]
         let directory = cgcg_users::Directory::new(parts.clock.clone(), publisher.clone());
+        // Whoever must hear of changes of accounts, but auth.
+        #[cfg(feature = "users")]
+        let observers: Vec<Arc<dyn AccountObserver>> = Vec::new();
         #[cfg(feature = "tasks")]
         let tasks = cgcg_tasks::Service::new(
             parts.db.clone(),
@@ -54,23 +57,32 @@ impl Built {
         #[cfg(all(feature = "auth", not(feature = "tasks")))]
         let queue = None;
         #[cfg(feature = "auth")]
-        let auth = parts.auth(directory.clone(), publisher.clone(), queue)?;
+        let auth = parts.auth(
+            directory.clone(),
+            publisher.clone(),
+            observers.clone(),
+            queue,
+        )?;
         #[cfg(feature = "tasks")]
         let tasks = crate::own_tasks::host(
             tasks,
             #[cfg(feature = "auth")]
             &auth,
         );
+        // Auth comes first: what it refuses, nobody else hears of.
+        #[cfg(feature = "auth")]
+        let observers = [
+            vec![Arc::new(auth.clone()) as Arc<dyn AccountObserver>],
+            observers,
+        ]
+        .concat();
         #[cfg(feature = "users")]
         let users = cgcg_users::Service::new(
             parts.db.clone(),
             parts.clock.clone(),
             parts.settings.users.clone(),
             directory,
-            vec![
-                #[cfg(feature = "auth")]
-                Arc::new(auth.clone()),
-            ],
+            observers,
             publisher,
         );
         // The type is written out: with it, each element becomes a `dyn Module` by itself, and an array that the
@@ -117,6 +129,7 @@ impl Parts<'_> {
         &self,
         directory: cgcg_users::Directory,
         publisher: Arc<dyn Publisher>,
+        observers: Vec<Arc<dyn AccountObserver>>,
         tasks: Option<Arc<dyn cgcg_core::TaskQueue>>,
     ) -> Result<cgcg_auth::Service, Failure> {
         // Fails only where it is installed already.
@@ -135,6 +148,7 @@ impl Parts<'_> {
             behind_proxy: !self.settings.http.trusted_proxies.is_empty(),
             mail_folder: Some(self.settings.data.dir.join("mail")),
             mailer: None,
+            observers,
             tasks,
         };
         let (db, clock, settings) = (

@@ -20,12 +20,16 @@ const ROUNDS: usize = 300;
 const PASSWORD: &str = "correct horse battery";
 /// passlib's default cost; of nothing that is tried here.
 const BCRYPT: &str = "$2b$12$fS.5ftJSQV8Eq.SyIn7R7.M.2OZ6/RaYCf1n9rqFnuNCnR08S.usu";
-const CLASSES: [&str; 5] = [
+/// Django 5.2's default cost; of nothing that is tried here.
+const PBKDF2: &str =
+    "pbkdf2_sha256$1000000$iYaGIkmr9PjAYyuaMxJQe2$xLD5zomQFwxyYlVxZYZrpeyl/MEFcIk+3GwD0WeW5A8=";
+const CLASSES: [&str; 6] = [
     "absent",
     "wrong_password",
     "disabled",
     "unverified",
     "imported_bcrypt",
+    "imported_pbkdf2",
 ];
 
 #[tokio::main]
@@ -33,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = cgcg_testkit::folder();
     let db = Db::connect(&format!("sqlite:{}/host.db", folder.path().display())).await?;
     let clock = Arc::new(SystemClock::default());
-    // What is measured first is how the five differ without the padding; then with it.
+    // What is measured first is how the six differ without the padding; then with it.
     let auth = accounts(db, clock.clone()).await?;
     let rounds = std::env::args().find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).max(2);
@@ -126,10 +130,12 @@ async fn accounts(db: Db, clock: Arc<SystemClock>) -> Result<Service, Box<dyn Er
             users.disable(&Principal::operator(), account.id).await?;
         }
     }
-    let imported: ImportUser = serde_json::from_value(json!({
-        "email": "imported_bcrypt@example.org", "password_hash": BCRYPT, "email_verified": true,
-    }))?;
-    open.import(&Principal::operator(), &[imported]).await?;
+    for (class, hash) in CLASSES[4..].iter().zip([BCRYPT, PBKDF2]) {
+        let imported: ImportUser = serde_json::from_value(json!({
+            "email": format!("{class}@example.org"), "password_hash": hash, "email_verified": true,
+        }))?;
+        open.import(&Principal::operator(), &[imported]).await?;
+    }
     let (auth, _) = node(&db, &clock, &keys, EmailVerification::Required)?;
     auth.open(&[]).await?;
     Ok(auth)

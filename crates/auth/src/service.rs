@@ -43,7 +43,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cgcg_core::{
-    Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, TaskQueue, Timestamp, UserDirectory,
+    AccountObserver, Clock, Db, FeatureKeys, Id, Publisher, ScopeInfo, Session, TaskQueue,
+    Timestamp, UserDirectory,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
@@ -78,6 +79,9 @@ pub struct Host {
     pub mail_folder: Option<PathBuf>,
     /// Sends mail instead of what the settings name.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// Who else is asked before auth itself moves an account to another address, as whoever keeps the accounts asks them
+    /// before any other change. Without this service, which knows.
+    pub observers: Vec<Arc<dyn AccountObserver>>,
     /// Where background work is queued. Then the host has to do two kinds of it: at a task `auth.mail`, and each minute,
     /// [`Service::send_due`] until it takes nothing; now and then [`Service::purge`]. Without it, [`Service::workers`]
     /// do both.

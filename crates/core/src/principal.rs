@@ -89,4 +89,6 @@ pub enum Proof {
     StaticToken,
     /// The shell of the server.
     Shell,
+    /// A link that was mailed to them: good for what the link is for, and for nothing else.
+    Link,
 }

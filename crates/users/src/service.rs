@@ -165,7 +165,8 @@ impl Service {
         .await
     }
 
-    /// Lets an account be used again. Active already, it stays as it is.
+    /// Lets an account be used again. Active already, it stays as it is; observers are asked all the same, since auth opens
+    /// then what failed logins have closed.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Refused`].

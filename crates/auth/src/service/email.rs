@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cgcg_core::{Account, AccountStatus, Conn, Email, Id, Login, Principal, Secret, Session, User};
+use cgcg_core::{
+    Account, AccountChange, AccountStatus, Conn, Email, Grants, Id, Login, Principal, Proof,
+    Secret, Session, Subject, User,
+};
 use tracing::debug;
 
 use super::Service;
@@ -167,6 +170,7 @@ impl Service {
         if account.email == *email {
             return Ok(());
         }
+        self.ask_others(conn, by, user).await?;
         let directory = &self.0.directory;
         directory.set_email(conn, user, email, false).await?;
         let entry = Entry::new("email.changed").by(by).from(device);
@@ -289,6 +293,8 @@ impl Service {
         target: &Email,
         device: &Device,
     ) -> Result<(), Error> {
+        self.ask_others(conn, &by_link(account.id), account.id)
+            .await?;
         let moved = self.0.directory.set_email(conn, account.id, target, true);
         match moved.await.map_err(Error::from) {
             // Somebody else took the address since: the link leads nowhere any more.
@@ -297,6 +303,20 @@ impl Service {
         }
         let entry = Entry::new("email.changed").from(device);
         self.moved_in(conn, account, None, entry).await
+    }
+
+    /// Other features may keep what belongs to an address, or to whoever has it.
+    async fn ask_others(
+        &self,
+        conn: &mut Conn,
+        by: &Principal,
+        user: Id<User>,
+    ) -> Result<(), Error> {
+        for observer in &self.0.host.observers {
+            let change = AccountChange::EmailChanged;
+            observer.before_change(conn, by, user, change).await?;
+        }
+        Ok(())
     }
 
     /// What another address ends; `account` has the old one, which is told.
@@ -314,5 +334,15 @@ impl Service {
         self.mail_in(conn, letter).await?;
         let entry = entry.about(account.id.uuid());
         Ok(self.audit_in(conn, entry).await?)
+    }
+}
+
+/// Whoever shows a link that was mailed to the account.
+fn by_link(user: Id<User>) -> Principal {
+    Principal {
+        subject: Subject::User(user),
+        proof: Proof::Link,
+        grants: Grants::default(),
+        ..Principal::operator()
     }
 }

@@ -1,10 +1,14 @@
-use cgcg_core::{Db, Denied};
+use std::sync::{Arc, Mutex};
+
+use cgcg_core::{
+    AccountChange, AccountObserver, BoxFuture, Conn, Db, Denied, Id, ObserverError, Principal, User,
+};
 use cgcg_testkit::both;
 
-use super::mailbox::token;
-use super::{Bed, PASSWORD, new_account, secret};
+use super::mailbox::{Mailbox, token};
+use super::{Bed, CATALOGUE, PASSWORD, keys, new_account, secret};
 use crate::{
-    Device, EmailChange, EmailVerification, Error, Registration, Settings, Welcome, store,
+    Device, EmailChange, EmailVerification, Error, Host, Registration, Settings, Welcome, store,
 };
 
 fn here() -> Device {
@@ -29,7 +33,49 @@ fn off() -> Settings {
     }
 }
 
+/// Another feature that keeps something of accounts.
+#[derive(Default)]
+struct Neighbour(Mutex<Vec<(Id<User>, Option<Id<User>>, AccountChange)>>);
+
+impl AccountObserver for Neighbour {
+    fn before_change<'a>(
+        &'a self,
+        _: &'a mut Conn,
+        by: &'a Principal,
+        id: Id<User>,
+        change: AccountChange,
+    ) -> BoxFuture<'a, Result<(), ObserverError>> {
+        self.0.lock().unwrap().push((id, by.user(), change));
+        Box::pin(async { Ok(()) })
+    }
+}
+
 both! {
+    async fn other_features_are_asked_before_an_account_moves(db: Db) {
+        let bed = Bed::new(db).await;
+        let (neighbour, mailbox) = (Arc::<Neighbour>::default(), Arc::<Mailbox>::default());
+        let host = Host { observers: vec![neighbour.clone()], ..Host::default() };
+        let node = Bed::hosted(bed.db.clone(), bed.clock.clone(), off(), keys(7), host.clone());
+        node.auth.open(CATALOGUE).await.unwrap();
+        let ada = node.register("ada@example.org").await;
+        let by = node.who(&node.log_in("ada@example.org").await).await.unwrap();
+        node.auth.change_email(&by, to("ada@example.com", PASSWORD), &here()).await.unwrap();
+        let told = (ada.id, Some(ada.id), AccountChange::EmailChanged);
+        assert_eq!(*neighbour.0.lock().unwrap(), [told]);
+
+        let host = Host { mailer: Some(mailbox.clone()), public_url: Some("https://api.example.org".to_owned()), ..host };
+        let mut node = Bed::hosted(bed.db.clone(), bed.clock.clone(), off(), keys(7), host);
+        node.mailbox = mailbox;
+        node.auth.open(CATALOGUE).await.unwrap();
+        let by = node.who(&node.log_in("ada@example.com").await).await.unwrap();
+        node.mails().await;
+        node.auth.change_email(&by, to("ada@example.net", PASSWORD), &here()).await.unwrap();
+        assert_eq!(neighbour.0.lock().unwrap().len(), 1, "nothing has moved yet");
+        node.auth.verify_email(&node.token("verify").await, &here()).await.unwrap();
+        assert_eq!(*neighbour.0.lock().unwrap(), [told, told]);
+        node.log_in("ada@example.net").await;
+    }
+
     async fn l7_a_taken_address_gets_the_same_answer_and_its_owner_a_mail(db: Db) {
         let bed = Bed::with_mail(db, Settings::default()).await;
         assert!(bed.auth.verifies_email());

@@ -190,6 +190,17 @@ both! {
         bed.log_in("ada@example.org").await;
     }
 
+    async fn an_administrator_opens_an_account_that_failures_have_closed_without_disabling_it(db: Db) {
+        let bed = Bed::new(db).await;
+        let ada = bed.register("ada@example.org").await;
+        for _ in 0..6 {
+            assert_eq!(wait(bed.try_log_in("ada@example.org", WRONG).await), None);
+        }
+        assert!(wait(bed.try_log_in("ada@example.org", PASSWORD).await).is_some());
+        bed.users.enable(&Principal::operator(), ada.id).await.unwrap();
+        bed.log_in("ada@example.org").await;
+    }
+
     async fn failures_are_counted_by_all_nodes_and_over_restarts(db: Db) {
         let bed = Bed::new(db).await;
         bed.register("ada@example.org").await;

@@ -89,13 +89,15 @@ impl Service {
     ) -> Result<User, Error> {
         let mut conn = self.0.db.begin().await?;
         let seen = store::find(&mut conn, id).await?.ok_or(Error::NotFound)?;
-        if seen.status == status {
+        // Whoever enables may mean what failed logins have closed: an observer knows.
+        if seen.status == status && change != AccountChange::Enabled {
             return Ok(seen.into());
         }
         // Before the row is held: an observer may wait for somebody who waits for it.
         self.ask(&mut conn, by, id, change).await?;
         let mut row = store::lock(&mut conn, id).await?.ok_or(Error::NotFound)?;
         if row.status == status {
+            conn.commit().await?;
             return Ok(row.into());
         }
         row.status = status;
