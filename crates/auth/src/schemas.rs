@@ -2,7 +2,6 @@ mod api_keys;
 mod audit;
 mod import;
 mod name;
-mod nullable;
 mod roles;
 mod services;
 mod session;

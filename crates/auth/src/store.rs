@@ -13,3 +13,14 @@ pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod subjects;
 pub(crate) mod throttle;
+
+use cgcg_core::{Conn, on};
+use uuid::Uuid;
+
+/// Runs a statement whose one value is an id: most that end something are.
+async fn for_id(conn: &mut Conn, sql: &'static str, id: Uuid) -> sqlx::Result<()> {
+    on!(conn, |c| {
+        sqlx::query(sql).bind(id).execute(c).await?;
+    });
+    Ok(())
+}

@@ -24,6 +24,7 @@ mod keys;
 mod locale;
 mod meta;
 mod migrations;
+pub mod nullable;
 mod page;
 mod principal;
 mod publisher;

@@ -1,8 +1,7 @@
 mod json;
-mod nullable;
 mod text;
 
-use cgcg_core::{AccountStatus, Cursor, Email, Grants, Id, Timestamp, Username};
+use cgcg_core::{AccountStatus, Cursor, Email, Grants, Id, Timestamp, Username, nullable};
 use serde::{Deserialize, Serialize};
 
 pub use cgcg_core::{DisplayName, Locale};
@@ -62,15 +61,15 @@ pub struct UserUpdate {
     #[cfg_attr(feature = "router", schema(value_type = String, required = false, format = "email", max_length = 254))]
     pub email: Option<Email>,
     /// A second name to log in with.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_.-]{2,31}$"))]
     pub username: Option<Option<Username>>,
     /// For people: 1 to 100 characters on one line.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 1, max_length = 100))]
     pub display_name: Option<Option<DisplayName>>,
     /// BCP 47, as in `de-AT`.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 2, max_length = 35))]
     pub locale: Option<Option<Locale>>,
     /// Replaces the whole of it.
@@ -89,15 +88,15 @@ pub struct UserUpdate {
 #[cfg_attr(feature = "router", derive(utoipa::ToSchema))]
 pub struct MeUpdate {
     /// A second name to log in with.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_.-]{2,31}$"))]
     pub username: Option<Option<Username>>,
     /// For people: 1 to 100 characters on one line.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 1, max_length = 100))]
     pub display_name: Option<Option<DisplayName>>,
     /// BCP 47, as in `de-AT`.
-    #[serde(default, deserialize_with = "nullable::clears")]
+    #[serde(default, deserialize_with = "nullable::taken")]
     #[cfg_attr(feature = "router", schema(value_type = Option<String>, min_length = 2, max_length = 35))]
     pub locale: Option<Option<Locale>>,
     /// Replaces the whole of it.

@@ -6,10 +6,31 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cgcg_core::KeyError;
 use cgcg_web::Problem;
 
-/// Each all in one file: it must work without any network but this server.
-const SETUP: &str = include_str!("setup.html");
-const VERIFY: &str = include_str!("verify.html");
-const RESET: &str = include_str!("reset.html");
+/// What all pages share. Each is sent whole: it must work without any network but this server.
+const LAYOUT: &str = include_str!("page/layout.html");
+
+/// What is a page's own. None of it holds anything of a request.
+struct Page {
+    title: &'static str,
+    main: &'static str,
+    script: &'static str,
+}
+
+const SETUP: Page = Page {
+    title: "First administrator",
+    main: include_str!("page/setup.html"),
+    script: include_str!("page/setup.js"),
+};
+const VERIFY: Page = Page {
+    title: "Confirm your e-mail address",
+    main: include_str!("page/verify.html"),
+    script: include_str!("page/verify.js"),
+};
+const RESET: Page = Page {
+    title: "Set a new password",
+    main: include_str!("page/reset.html"),
+    script: include_str!("page/reset.js"),
+};
 
 /// The page behind the set-up link. The token stands behind the `#` of the link, so it never gets here.
 #[utoipa::path(
@@ -20,7 +41,7 @@ const RESET: &str = include_str!("reset.html");
     security(())
 )]
 pub(super) async fn get_setup_page() -> Result<HttpResponse, Problem> {
-    page(SETUP)
+    page(&SETUP)
 }
 
 /// The page behind a link to prove an address. It does nothing before its button is pressed: programs that look for bad
@@ -33,7 +54,7 @@ pub(super) async fn get_setup_page() -> Result<HttpResponse, Problem> {
     security(())
 )]
 pub(super) async fn get_verify_page() -> Result<HttpResponse, Problem> {
-    page(VERIFY)
+    page(&VERIFY)
 }
 
 /// The page behind a link to set a new password.
@@ -45,12 +66,17 @@ pub(super) async fn get_verify_page() -> Result<HttpResponse, Problem> {
     security(())
 )]
 pub(super) async fn get_reset_page() -> Result<HttpResponse, Problem> {
-    page(RESET)
+    page(&RESET)
 }
 
-fn page(text: &str) -> Result<HttpResponse, Problem> {
+fn page(page: &Page) -> Result<HttpResponse, Problem> {
     let nonce = nonce()?;
-    Ok(styled(&nonce, text.replace("{nonce}", &nonce)))
+    let text = LAYOUT
+        .replace("{title}", page.title)
+        .replace("{main}", page.main)
+        .replace("{script}", page.script)
+        .replace("{nonce}", &nonce);
+    Ok(styled(&nonce, text))
 }
 
 /// Marks what belongs to one answer of ours.

@@ -1,8 +1,8 @@
-use cgcg_core::{Cursor, DisplayName, Id, Secret, Timestamp};
+use cgcg_core::{Cursor, DisplayName, Id, Secret, Timestamp, nullable};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{expose, nullable};
+use super::expose;
 use crate::store::api_keys::KeyScopes;
 
 /// Names one API key.

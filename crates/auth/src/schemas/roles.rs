@@ -1,8 +1,7 @@
-use cgcg_core::{Cursor, Grants, Id, Timestamp};
+use cgcg_core::{Cursor, Grants, Id, Timestamp, nullable};
 use serde::{Deserialize, Serialize};
 
 use super::name::{About, Name};
-use super::nullable;
 
 /// Names one role.
 pub type RoleId = Id<Role>;

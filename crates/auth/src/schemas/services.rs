@@ -1,9 +1,8 @@
-use cgcg_core::{Cursor, Id, Timestamp};
+use cgcg_core::{Cursor, Id, Timestamp, nullable};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::name::{About, Name};
-use super::nullable;
 
 /// Names one service account.
 pub type ServiceAccountId = Id<cgcg_core::ServiceAccount>;

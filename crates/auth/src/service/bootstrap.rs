@@ -86,7 +86,7 @@ impl Service {
                 store::passwords::import(conn, account.id, &password, self.now()).await?;
             }
         }
-        store::roles::grant(conn, account.id, ADMIN, None, self.now()).await?;
+        store::grants::add_named(conn, account.id, ADMIN, None, self.now()).await?;
         Ok(account)
     }
 

@@ -6,12 +6,11 @@ use tokio::sync::Semaphore;
 use tracing::error;
 
 use super::Service;
+use super::padding::next_step;
 use crate::Error;
 
 /// How many may be under way. Each holds a connection for some milliseconds.
 const MOST: usize = 64;
-/// Registrations end at a multiple of this, whichever way they took.
-const STEP: Duration = Duration::from_millis(50);
 
 /// The room for errands.
 pub(super) fn room() -> std::sync::Arc<Semaphore> {
@@ -39,13 +38,12 @@ impl Service {
         Ok(())
     }
 
-    /// Waits until a multiple of [`STEP`] has passed since `started`: what differs by less is not seen.
+    /// Waits for the end of the step that began `started` is in, whichever way was taken: see [`next_step`].
     pub(super) async fn even_out(&self, started: Duration) {
-        let passed = self.0.clock.monotonic().saturating_sub(started).as_nanos();
-        let step = STEP.as_nanos();
-        let rest = passed.next_multiple_of(step) - passed;
-        if let Ok(rest @ 1..) = u64::try_from(rest) {
-            self.0.clock.sleep(Duration::from_nanos(rest)).await;
+        let passed = self.0.clock.monotonic().saturating_sub(started);
+        let rest = next_step(passed).saturating_sub(passed);
+        if !rest.is_zero() {
+            self.0.clock.sleep(rest).await;
         }
     }
 

@@ -1,9 +1,8 @@
-use cgcg_core::{
-    Conn, DirectoryError, Email, Grants, Invalid, Locale, NewAccount, Principal, Username,
-};
+use cgcg_core::{Conn, DirectoryError, Email, Invalid, Locale, NewAccount, Principal, Username};
 
 use super::Service;
 use super::register::checked_name;
+use super::rights::all_held;
 use crate::audit::Entry;
 use crate::password::Stored;
 use crate::schemas::{ImportUser, Imported};
@@ -50,9 +49,7 @@ impl Service {
         users: &[ImportUser],
     ) -> Result<(Conn, Vec<Imported>), Error> {
         self.opened()?;
-        if !by.grants.cover(&Grants::all()) {
-            return Err(Error::ScopeNotHeld);
-        }
+        all_held(by)?;
         if users.len() > MOST {
             let invalid = Invalid::new("too_many", format!("expected at most {MOST} at once"));
             return Err(Error::invalid("users", invalid));
@@ -127,7 +124,7 @@ impl Service {
         self.add_subject(conn, account.id).await?;
         let granted_by = by.user().map(|user| user.uuid());
         for role in &user.roles {
-            store::roles::grant(conn, account.id, role, granted_by, self.now()).await?;
+            store::grants::add_named(conn, account.id, role, granted_by, self.now()).await?;
         }
         if let Some(password) = &password {
             store::passwords::import(conn, account.id, &password.as_foreign(), self.now()).await?;

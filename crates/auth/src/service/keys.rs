@@ -1,7 +1,8 @@
-use cgcg_core::{Conn, Grants, Principal, Timestamp};
+use cgcg_core::{Conn, Principal, Timestamp};
 use zeroize::Zeroizing;
 
 use super::Service;
+use super::rights::all_held;
 use crate::keyring::{KeyState, Keys, ListedKey, Published, SigningKey};
 use crate::store::keys::{NewKey, SigningKeyInDb};
 use crate::{Error, store};
@@ -12,7 +13,7 @@ impl Service {
     /// # Errors
     /// [`Error::ScopeNotHeld`] for anybody who may not do everything, [`Error::Database`].
     pub async fn list_keys(&self, by: &Principal) -> Result<Vec<ListedKey>, Error> {
-        guard(by)?;
+        all_held(by)?;
         let rows = store::keys::list(&mut self.0.db.read().await?).await?;
         Ok(rows.into_iter().map(listed).collect())
     }
@@ -108,15 +109,6 @@ impl Service {
         } else {
             Err(wrong_key())
         }
-    }
-}
-
-/// Keys are for whoever may do everything: they make anybody of anybody.
-pub(super) fn guard(by: &Principal) -> Result<(), Error> {
-    if by.grants.cover(&Grants::all()) {
-        Ok(())
-    } else {
-        Err(Error::ScopeNotHeld)
     }
 }
 

@@ -249,7 +249,7 @@ impl Service {
             return Ok(());
         }
         for role in &self.0.settings.roles.default {
-            store::roles::grant(conn, user, role, None, self.now()).await?;
+            store::grants::add_named(conn, user, role, None, self.now()).await?;
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ impl Service {
         conn: &mut Conn,
         id: Id<User>,
     ) -> Result<(), ObserverError> {
-        let holders = store::roles::holders(conn, ADMIN, MANY).await?;
+        let holders = store::grants::holders(conn, ADMIN, MANY).await?;
         if !holders.contains(&id) {
             return Ok(());
         }
@@ -156,7 +156,7 @@ impl Service {
         store::one_time::delete_of(conn, id).await?;
         store::idempotency::delete_of(conn, id).await?;
         store::api_keys::delete_of(conn, id.uuid()).await?;
-        store::roles::delete_grants(conn, id).await?;
+        store::grants::delete_of(conn, id).await?;
         store::throttle::delete_of(conn, id).await?;
         store::audit::forget(conn, id).await?;
         Ok(store::subjects::delete(conn, id).await?)

@@ -8,7 +8,7 @@ use super::Service;
 use crate::password::Stored;
 use crate::{Error, store};
 
-/// Refused logins take a multiple of this.
+/// Refused logins, and registrations that must not tell, take a multiple of this.
 const STEP: Duration = Duration::from_millis(50);
 /// What a hash takes is waited for up to this.
 const MOST: Duration = Duration::from_secs(1);
@@ -34,15 +34,19 @@ impl Padding {
     /// What is left to wait of a login that took `elapsed`.
     fn rest(&self, elapsed: Duration) -> Duration {
         let slowest = Duration::from_micros(self.0.load(Ordering::Relaxed));
-        let step = STEP.as_micros();
-        let end = elapsed.max(slowest).as_micros().next_multiple_of(step);
-        Duration::from_micros(u64::try_from(end).unwrap_or(u64::MAX)).saturating_sub(elapsed)
+        next_step(elapsed.max(slowest)).saturating_sub(elapsed)
     }
 
     pub(super) fn set(&self, slowest: Duration) {
         let micros = u64::try_from(slowest.min(MOST).as_micros()).unwrap_or(u64::MAX);
         self.0.store(micros, Ordering::Relaxed);
     }
+}
+
+/// The end of the step in which `time` is: what differs by less is not seen.
+pub(super) fn next_step(time: Duration) -> Duration {
+    let end = time.as_nanos().next_multiple_of(STEP.as_nanos());
+    Duration::from_nanos(u64::try_from(end).unwrap_or(u64::MAX))
 }
 
 impl Service {

@@ -1,7 +1,8 @@
-use cgcg_core::{Account, Conn, DisplayName, Email, Grants, Invalid, NewAccount, Principal};
+use cgcg_core::{Account, Conn, DisplayName, Email, Invalid, NewAccount, Principal};
 
 use super::Service;
 use super::open::ADMIN;
+use super::rights::all_held;
 use crate::audit::Entry;
 use crate::idempotency::IdempotencyKey;
 use crate::password::Owner;
@@ -134,9 +135,7 @@ impl Service {
         by: &Principal,
         new: AdminCreate,
     ) -> Result<Registered, Error> {
-        if !by.grants.cover(&Grants::all()) {
-            return Err(Error::ScopeNotHeld);
-        }
+        all_held(by)?;
         // Its role is written by then.
         self.opened()?;
         let account = admin_account(new.email, new.display_name)?;
@@ -144,7 +143,7 @@ impl Service {
         let mut conn = self.0.db.begin().await?;
         let account = self.create_in(&mut conn, account, &hash).await?;
         let granted_by = by.user().map(|user| user.uuid());
-        store::roles::grant(&mut conn, account.id, ADMIN, granted_by, self.now()).await?;
+        store::grants::add_named(&mut conn, account.id, ADMIN, granted_by, self.now()).await?;
         let entry = Entry::new("account.created").by(by);
         let entry = entry.about(account.id.uuid()).detail("role", ADMIN);
         self.audit_in(&mut conn, entry).await?;

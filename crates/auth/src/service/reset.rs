@@ -1,10 +1,10 @@
 //! A new password for whoever reads the mail of an account.
 
-use cgcg_core::{AccountStatus, Email, Grants, Id, Login, Principal, Secret, User};
+use cgcg_core::{AccountStatus, Email, Id, Login, Principal, Secret, User};
 
 use super::Service;
 use super::login::no_account;
-use super::rights::require;
+use super::rights::{all_held, require};
 use crate::audit::Entry;
 use crate::mail::{Letter, Template};
 use crate::one_time::{OneTimeToken, Purpose};
@@ -128,9 +128,7 @@ impl Service {
     /// [`Error::ScopeNotHeld`] where `by` may not do everything itself; [`Error::UserNotFound`],
     /// [`Error::AccountDisabled`].
     pub async fn reset_link(&self, by: &Principal, email: &Email) -> Result<Secret<String>, Error> {
-        if !by.grants.cover(&Grants::all()) {
-            return Err(Error::ScopeNotHeld);
-        }
+        all_held(by)?;
         let mut conn = self.0.db.begin().await?;
         let login = Login::Email(email.clone());
         let account = self.0.directory.find_by_login(&mut conn, &login).await?;

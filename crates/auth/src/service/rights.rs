@@ -94,6 +94,15 @@ pub(super) fn require<S: ScopeSpec>(grants: &Grants) -> Result<(), Error> {
     }
 }
 
+/// Refuses whoever may not do everything.
+pub(super) fn all_held(by: &Principal) -> Result<(), Error> {
+    if by.grants.cover(&Grants::all()) {
+        Ok(())
+    } else {
+        Err(Error::ScopeNotHeld)
+    }
+}
+
 /// Whether it is the person themselves who acts. A key of theirs is not: it may do what it was made for, and no more.
 pub(super) fn is_self(by: &Principal, id: Id<User>) -> bool {
     by.user() == Some(id) && matches!(by.proof, Proof::Session(_))

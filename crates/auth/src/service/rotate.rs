@@ -3,7 +3,7 @@ use std::time::Duration;
 use cgcg_core::{Conn, Principal, Timestamp};
 
 use super::Service;
-use super::keys::guard;
+use super::rights::all_held;
 use crate::audit::Entry;
 use crate::keyring::{JWKS_MAX_AGE, KeyState, ListedKey};
 use crate::store::keys::SigningKeyInDb;
@@ -41,7 +41,7 @@ impl Service {
     /// # Errors
     /// [`Error::ScopeNotHeld`] for anybody who may not do everything, [`Error::Database`], [`Error::Key`].
     pub async fn rotate_keys(&self, by: &Principal, pace: Pace) -> Result<Vec<ListedKey>, Error> {
-        guard(by)?;
+        all_held(by)?;
         let mut conn = self.0.db.begin().await?;
         store::keys::lock(&mut conn).await?;
         self.turn_in(&mut conn, Some(by)).await?;
@@ -61,7 +61,7 @@ impl Service {
     /// # Errors
     /// [`Error::KeyNotFound`], and as [`Service::rotate_keys`].
     pub async fn revoke_key(&self, by: &Principal, kid: &str) -> Result<Vec<ListedKey>, Error> {
-        guard(by)?;
+        all_held(by)?;
         let mut conn = self.0.db.begin().await?;
         store::keys::lock(&mut conn).await?;
         let keys = store::keys::list(&mut conn).await?;
@@ -88,7 +88,7 @@ impl Service {
     /// # Errors
     /// [`Error::WrongKey`] where neither key opens one, and as [`Service::rotate_keys`].
     pub async fn reseal_keys(&self, conn: &mut Conn, by: &Principal) -> Result<usize, Error> {
-        guard(by)?;
+        all_held(by)?;
         store::keys::lock(conn).await?;
         let keys = store::keys::list(conn).await?;
         for row in &keys {

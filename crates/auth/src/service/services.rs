@@ -139,7 +139,7 @@ impl Service {
         reachable(&mut conn, &mine, id).await?;
         self.end_keys_in(&mut conn, id, Some(by), "deleted").await?;
         store::api_keys::delete_of(&mut conn, id.uuid()).await?;
-        store::roles::delete_grants(&mut conn, id).await?;
+        store::grants::delete_of(&mut conn, id).await?;
         store::subjects::delete(&mut conn, id).await?;
         store::services::delete(&mut conn, id).await?;
         self.audit_service(&mut conn, "service.deleted", by, id, device)

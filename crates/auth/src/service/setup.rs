@@ -63,7 +63,7 @@ impl Service {
             return Err(Error::SetupClosed);
         }
         let account = self.create_in(&mut conn, account, &hash).await?;
-        store::roles::grant(&mut conn, account.id, ADMIN, None, self.now()).await?;
+        store::grants::add_named(&mut conn, account.id, ADMIN, None, self.now()).await?;
         let rights = self.admit(&mut conn, account.id).await?;
         let started = self
             .start_in(&mut conn, account.id, rights, None, device)
@@ -85,5 +85,5 @@ impl Service {
 
 /// A disabled administrator is one too: the command line can help, a link in an old terminal must not.
 pub(super) async fn has_admin(conn: &mut Conn) -> sqlx::Result<bool> {
-    Ok(!store::roles::holders(conn, ADMIN, 1).await?.is_empty())
+    Ok(!store::grants::holders(conn, ADMIN, 1).await?.is_empty())
 }

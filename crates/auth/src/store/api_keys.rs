@@ -187,10 +187,7 @@ pub(crate) async fn used(
 
 pub(crate) async fn delete_of(conn: &mut Conn, owner: Uuid) -> sqlx::Result<()> {
     let sql = "delete from auth_api_keys where owner_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(owner).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, owner).await
 }
 
 /// Removes up to `limit` keys that ended before `before`.

@@ -103,10 +103,7 @@ pub(crate) async fn forget(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> 
     let sql = "update auth_audit set ip = null, user_agent = null,
                  detail = case when action = 'login.failure' then '{}' else detail end
                where subject_id = $1 or actor_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, user.uuid()).await
 }
 
 /// Removes up to `limit` lines from before `before`.

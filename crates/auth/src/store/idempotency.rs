@@ -58,10 +58,7 @@ pub(crate) async fn answer(conn: &mut Conn, key: &[u8], user: Id<User>) -> sqlx:
 
 pub(crate) async fn delete_of(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
     let sql = "delete from auth_idempotency where user_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, user.uuid()).await
 }
 
 /// Removes up to `limit` keys that were first used before `before`.

@@ -224,10 +224,7 @@ pub(crate) async fn rehash(
 
 pub(crate) async fn delete(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
     let sql = "delete from auth_passwords where user_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, user.uuid()).await
 }
 
 /// What stands before salt and hash in a text of ours.

@@ -1,4 +1,4 @@
-use cgcg_core::{Conn, Id, Limit, Timestamp, User, on};
+use cgcg_core::{Conn, Id, Limit, on};
 use uuid::Uuid;
 
 use crate::schemas::{Role, RoleInDb};
@@ -65,28 +65,6 @@ pub(crate) async fn remove_scope(conn: &mut Conn, role: Id<Role>, scope: &str) -
     Ok(())
 }
 
-/// Gives a role by its name. A role that is not there gives nothing.
-pub(crate) async fn grant(
-    conn: &mut Conn,
-    user: Id<User>,
-    role: &str,
-    by: Option<Uuid>,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let sql = "insert into auth_grants (subject_id, role_id, granted_by, granted_at)
-               select $1, id, $3, $4 from auth_roles where name = $2 on conflict do nothing";
-    on!(conn, |c| {
-        sqlx::query(sql)
-            .bind(user)
-            .bind(role)
-            .bind(by)
-            .bind(now)
-            .execute(c)
-            .await?;
-    });
-    Ok(())
-}
-
 /// Holds the row of a role until the transaction ends, so that what is counted next stays true.
 ///
 /// A count inside of the statement that removes is no guard: on PostgreSQL two of them see each other's row.
@@ -94,30 +72,6 @@ pub(crate) async fn lock(conn: &mut Conn, name: &str) -> sqlx::Result<()> {
     let sql = "update auth_roles set version = version + 1 where name = $1";
     on!(conn, |c| {
         sqlx::query(sql).bind(name).execute(c).await?;
-    });
-    Ok(())
-}
-
-/// Which persons have the role, disabled ones too; at most `limit`.
-pub(crate) async fn holders(
-    conn: &mut Conn,
-    name: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Id<User>>> {
-    let sql = "select g.subject_id from auth_grants g join auth_roles r on r.id = g.role_id
-                 join auth_subjects j on j.id = g.subject_id and j.kind = 'user'
-               where r.name = $1 order by g.subject_id limit $2";
-    on!(conn, |c| sqlx::query_scalar(sql)
-        .bind(name)
-        .bind(limit)
-        .fetch_all(c)
-        .await)
-}
-
-pub(crate) async fn delete_grants<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
-    let sql = "delete from auth_grants where subject_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(subject).execute(c).await?;
     });
     Ok(())
 }

@@ -100,16 +100,10 @@ pub(crate) async fn save(conn: &mut Conn, row: &ServiceAccountInDb) -> sqlx::Res
 /// Counts a change of what stands in other tables.
 pub(crate) async fn touch(conn: &mut Conn, id: Id<ServiceAccount>) -> sqlx::Result<()> {
     let sql = "update auth_service_accounts set version = version + 1 where id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(id).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, id.uuid()).await
 }
 
 pub(crate) async fn delete(conn: &mut Conn, id: Id<ServiceAccount>) -> sqlx::Result<()> {
     let sql = "delete from auth_service_accounts where id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(id).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, id.uuid()).await
 }

@@ -273,10 +273,7 @@ pub(crate) async fn revoke_surplus(
 
 pub(crate) async fn delete_of(conn: &mut Conn, user: Id<User>) -> sqlx::Result<()> {
     let sql = "delete from auth_sessions where user_id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(user).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, user.uuid()).await
 }
 
 /// Removes up to `limit` sessions that ended before `before`.

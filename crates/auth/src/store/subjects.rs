@@ -85,16 +85,10 @@ pub(crate) async fn lock<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<boo
 /// Makes every access token of the account stale.
 pub(crate) async fn raise_epoch<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
     let sql = "update auth_subjects set epoch = epoch + 1 where id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(subject).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, subject.uuid()).await
 }
 
 pub(crate) async fn delete<T>(conn: &mut Conn, subject: Id<T>) -> sqlx::Result<()> {
     let sql = "delete from auth_subjects where id = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(subject).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, subject.uuid()).await
 }

@@ -164,18 +164,12 @@ pub(crate) async fn forget(conn: &mut Conn, key: &Key) -> sqlx::Result<()> {
 /// Opens an account: its failures count no longer. Known addresses stay known.
 pub(crate) async fn forgive(conn: &mut Conn, owner: Id<User>) -> sqlx::Result<()> {
     let sql = "update auth_throttle set failures = 0, blocked_until = 0 where owner = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(owner).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, owner.uuid()).await
 }
 
 pub(crate) async fn delete_of(conn: &mut Conn, owner: Id<User>) -> sqlx::Result<()> {
     let sql = "delete from auth_throttle where owner = $1";
-    on!(conn, |c| {
-        sqlx::query(sql).bind(owner).execute(c).await?;
-    });
-    Ok(())
+    super::for_id(conn, sql, owner.uuid()).await
 }
 
 /// Removes up to `limit` counters that are forgotten.

@@ -94,7 +94,7 @@ both! {
         let mut change = bed.db.begin().await.unwrap();
         store::roles::lock(&mut change, "admin").await.unwrap();
         store::grants::remove(&mut change, root.id, "admin").await.unwrap();
-        store::roles::grant(&mut change, ada.id, "admin", None, cgcg_core::Clock::now(&bed.clock)).await.unwrap();
+        store::grants::add_named(&mut change, ada.id, "admin", None, cgcg_core::Clock::now(&bed.clock)).await.unwrap();
         let (users, id) = (bed.users.clone(), ada.id);
         let disable = tokio::spawn(async move { users.disable(&Principal::operator(), id).await });
         bed.a_while().await;

@@ -162,7 +162,7 @@ both! {
         let ada = bed.register("ada@example.org").await;
         let mut change = bed.db.begin().await.unwrap();
         store::subjects::delete(&mut change, ada.id).await.unwrap();
-        store::roles::delete_grants(&mut change, ada.id).await.unwrap();
+        store::grants::delete_of(&mut change, ada.id).await.unwrap();
         on!(&mut change, |c| sqlx::query("delete from users where id = $1").bind(ada.id).execute(c).await.map(drop)).unwrap();
         let (auth, id) = (bed.auth.clone(), ada.id);
         let asked = tokio::spawn(async move {

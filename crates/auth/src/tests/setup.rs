@@ -49,7 +49,7 @@ both! {
         for outcome in outcomes {
             assert!(matches!(outcome, Ok(_) | Err(Error::SetupClosed | Error::Overloaded)), "{outcome:?}");
         }
-        let holders = crate::store::roles::holders(&mut bed.db.read().await.unwrap(), "admin", 10).await.unwrap();
+        let holders = crate::store::grants::holders(&mut bed.db.read().await.unwrap(), "admin", 10).await.unwrap();
         assert_eq!(holders.len(), 1);
     }
 
