@@ -95,7 +95,6 @@ impl Worker {
         let mut claims = JoinSet::new();
         for slots in &*queues {
             let (queue, free) = (slots.queue.clone(), slots.free.clone());
-            run.tasks.bells().offer(&queue, &free, run.names.clone());
             claims.spawn(run.clone().claim_until(queue, free, stop.clone()));
         }
         while claims.join_next().await.is_some() {}

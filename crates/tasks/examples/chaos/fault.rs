@@ -138,7 +138,7 @@ impl Faults {
             let pause = 300 + self.chance(700);
             tokio::time::sleep(Duration::from_millis(pause as u64)).await;
             let died = self.workers.mend();
-            *self.log.counts.entry("died by poison").or_default() += died;
+            *self.log.counts.entry("started again").or_default() += died;
         }
     }
 
@@ -160,14 +160,19 @@ impl Faults {
     }
 
     fn kill(&mut self) {
-        let index = self.chance(self.workers.running.len());
-        let child = &mut self.workers.running[index];
-        let pid = child.id();
-        let lives = matches!(child.try_wait(), Ok(None));
-        if lives && child.kill().is_ok() && child.wait().is_ok() {
-            self.log.kills.push((pid, now()));
+        let (first, count) = (
+            self.chance(self.workers.running.len()),
+            self.workers.running.len(),
+        );
+        for index in (0..count).map(|step| (first + step) % count) {
+            let child = &mut self.workers.running[index];
+            // It may have ended by itself.
+            if matches!(child.try_wait(), Ok(None)) && child.kill().is_ok() {
+                self.log.kills.push((child.id(), now()));
+                break;
+            }
         }
-        self.workers.mend();
+        *self.log.counts.entry("started again").or_default() += self.workers.mend();
     }
 
     fn freeze(&mut self) {
@@ -243,7 +248,7 @@ impl Faults {
 
     /// Starts workers again that died, so that all can end.
     pub(crate) fn heal(&mut self) {
-        *self.log.counts.entry("died by poison").or_default() += self.workers.mend();
+        *self.log.counts.entry("started again").or_default() += self.workers.mend();
     }
 
     /// Lets the workers end in order.

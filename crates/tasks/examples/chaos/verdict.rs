@@ -195,7 +195,8 @@ impl Judge<'_> {
         );
         let longest = self.rescues.iter().max().copied().unwrap_or_default();
         println!(
-            "taken back after a kill: {}, the last after {longest:.1?} (at most {:.1?} and what the machine takes)",
+            "killed: {}; taken back after a kill: {}, the last after {longest:.1?} (at most {:.1?} and what the machine takes)",
+            self.log.kills.len(),
             self.rescues.len(),
             bound() - SLACK,
         );

@@ -16,8 +16,13 @@ const ANSWER: Duration = Duration::from_secs(5);
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// SQLite: how often it is looked whether another process wrote, and for how long more often once one did.
+/// SQLite: how often it is looked whether another process wrote. Most files have one process, and a look costs as much
+/// as nobody should pay for nothing.
+const ALONE: Duration = Duration::from_millis(200);
+/// For a minute after one wrote.
 const IDLE: Duration = Duration::from_millis(50);
+const IDLE_FOR: Duration = Duration::from_secs(60);
+/// For a second after one wrote.
 const BUSY: Duration = Duration::from_millis(5);
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
@@ -41,14 +46,14 @@ impl Service {
     /// SQLite: another process on the same file.
     async fn sense(&self) {
         let (clock, bells) = (self.clock(), self.bells());
-        let (mut seen, mut busy_until) = (None, Duration::ZERO);
+        let (mut seen, mut wrote_at) = (None, None);
         loop {
             match self.0.db.foreign_writes().await {
                 Ok(version) => {
                     bells.set_hears(true);
                     if seen.is_some() && seen != version {
                         counter!("cgcg_tasks_wakes_total", "by" => "file").increment(1);
-                        busy_until = clock.monotonic() + BUSY_FOR;
+                        wrote_at = Some(clock.monotonic());
                         bells.look();
                     }
                     seen = version;
@@ -58,8 +63,13 @@ impl Service {
                     debug!(%error, "cannot see whether another process wrote");
                 }
             }
-            let busy = clock.monotonic() < busy_until;
-            clock.sleep(if busy { BUSY } else { IDLE }).await;
+            let ago = wrote_at.map(|at| clock.monotonic().saturating_sub(at));
+            let pause = match ago {
+                Some(ago) if ago < BUSY_FOR => BUSY,
+                Some(ago) if ago < IDLE_FOR => IDLE,
+                _ => ALONE,
+            };
+            clock.sleep(pause).await;
         }
     }
 

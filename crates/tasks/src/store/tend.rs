@@ -80,6 +80,22 @@ pub(crate) async fn rescue(
         .await)
 }
 
+/// After a clock that stepped ahead: what ran before has as much time left as it had. Each process that saw the step
+/// does it, so it may be more; the worker itself ends its work in time.
+pub(crate) async fn put_off_deadlines(
+    conn: &mut Conn,
+    started_before: Timestamp,
+    ahead: Duration,
+) -> sqlx::Result<()> {
+    let sql = "update task set deadline_at = deadline_at + $2 where state = 3 and started_at <= $1";
+    on!(conn, |c| sqlx::query(sql)
+        .bind(started_before)
+        .bind(micros(ahead))
+        .execute(c)
+        .await
+        .map(drop))
+}
+
 /// Makes scheduled work ready whose time has come; answers the queue of each.
 pub(crate) async fn promote(conn: &mut Conn, now: Now, limit: i64) -> sqlx::Result<Vec<String>> {
     let sql = match conn.engine() {

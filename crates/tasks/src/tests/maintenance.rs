@@ -99,6 +99,31 @@ both! {
         assert_eq!(bed.state(id).await, TaskState::Scheduled);
     }
 
+    async fn a_clock_that_steps_ahead_ends_nobodys_time(db: Db) {
+        let bed = Bed::new(db).await;
+        let mut guard = rescuer(&bed).await;
+        let task = TaskCreate { timeout: Some(seconds(100)), ..new("n", &json!({})) };
+        let id = bed.tasks.create(task).await.unwrap().id;
+        let task = bed.claim_one("w").await;
+        bed.clock.advance(seconds(10));
+        bed.tasks.rescue(&mut guard).await.unwrap();
+        bed.clock.set(bed.clock.now() + seconds(7_200));
+        // 10 s were over before the step; 90 s are left.
+        for _ in 0..10 {
+            let mut conn = bed.db.begin().await.unwrap();
+            let now = crate::store::now(&bed.clock, &conn);
+            let beats = [Beat { fence: task.fence(), progress: None }];
+            beat(&mut conn, now, LEASE, "w", &beats).await.unwrap();
+            conn.commit().await.unwrap();
+            bed.tasks.rescue(&mut guard).await.unwrap();
+            assert_eq!(bed.state(id).await, TaskState::Running);
+            bed.clock.advance(seconds(10));
+        }
+        bed.tasks.rescue(&mut guard).await.unwrap();
+        let status = bed.status(id).await;
+        assert_eq!((status.state, status.errors[0].code.as_str()), (TaskState::Scheduled, "timeout"));
+    }
+
     async fn a_lease_from_before_the_clock_went_back_does_not_last_for_ever(db: Db) {
         let bed = Bed::new(db).await;
         let mut guard = rescuer(&bed).await;

@@ -76,6 +76,14 @@ impl Bells {
         });
     }
 
+    /// They take no more.
+    pub(crate) fn withdraw(&self, queue: &str, places: &Arc<Semaphore>) {
+        let gone = Arc::downgrade(places);
+        self.with(queue, |queue| {
+            queue.offers.retain(|offer| !offer.places.ptr_eq(&gone));
+        });
+    }
+
     fn with<T>(&self, queue: &str, then: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queues = lock(&self.queues);
         let queue = queues.entry(queue.to_owned()).or_insert_with(|| Queue {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::histogram;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -49,6 +49,20 @@ impl Running {
         stop: CancellationToken,
     ) {
         let mut bell = self.tasks.bells().listen(&queue);
+        self.tasks.bells().offer(&queue, &free, self.names.clone());
+        self.take_until(&queue, &free, &mut bell, &stop).await;
+        self.tasks.bells().withdraw(&queue, &free);
+        // Others were not told of what would have found a place here.
+        self.tasks.pass_on(&queue);
+    }
+
+    async fn take_until(
+        self: &Arc<Self>,
+        queue: &Arc<str>,
+        free: &Arc<Semaphore>,
+        bell: &mut watch::Receiver<()>,
+        stop: &CancellationToken,
+    ) {
         let mut head = Head::default();
         let (mut failures, mut turn) = (0, 0_u64);
         loop {
@@ -61,14 +75,14 @@ impl Running {
             // Heard from here on: what comes while we look is looked for again.
             bell.mark_unchanged();
             let places = free.available_permits();
-            let pause = match self.take(&queue, &free, places).await {
+            let pause = match self.take(queue, free, places).await {
                 Ok(taken) if taken.tasks == places => {
-                    self.pass_on(&queue, &mut head);
+                    self.pass_on(queue, &mut head);
                     continue;
                 }
                 Ok(taken) => {
                     failures = 0;
-                    self.look_at_head(&queue, &mut head).await;
+                    self.look_at_head(queue, &mut head).await;
                     match taken.limited {
                         true => self.tasks.settings().poll.get(),
                         false => NET,
@@ -76,7 +90,7 @@ impl Running {
                 }
                 Err(error) => {
                     failures += 1;
-                    warn!(%error, queue = &*queue, "cannot take tasks; trying again");
+                    warn!(%error, queue = &**queue, "cannot take tasks; trying again");
                     doubled(Duration::from_millis(100), LONGEST, failures)
                 }
             };

@@ -23,6 +23,8 @@ pub(crate) struct Guard {
     seen: Option<(Timestamp, Duration)>,
     /// No rescue before the monotonic clock shows this.
     until: Duration,
+    /// How far the database's clock stepped ahead, and what it showed before; told once.
+    step: Option<(Timestamp, Duration)>,
 }
 
 impl Guard {
@@ -41,6 +43,7 @@ impl Guard {
                 "the clock of the database stepped; no rescue for one lease"
             );
             self.until = monotonic + lease;
+            self.step = (!ahead.is_zero()).then_some((before, ahead));
         }
         monotonic >= self.until
     }
@@ -70,7 +73,14 @@ impl Service {
             let now = self.0.shared.now(&conn);
             tend::pulse(&mut conn, now).await?
         };
-        if !guard.trusts(wall, self.clock().monotonic(), lease) || !running {
+        let trusts = guard.trusts(wall, self.clock().monotonic(), lease);
+        if let Some((before, ahead)) = guard.step {
+            let mut conn = self.db().begin().await?;
+            tend::put_off_deadlines(&mut conn, before, ahead).await?;
+            conn.commit().await?;
+            guard.step = None;
+        }
+        if !trusts || !running {
             return Ok(());
         }
         loop {

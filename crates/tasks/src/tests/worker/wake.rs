@@ -3,9 +3,10 @@ use std::time::Duration;
 use cgcg_core::{Clock, Db, Engine, on};
 use cgcg_testkit::{both, eventually};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::super::{Bed, new, seconds};
-use super::{Add, adds, rename};
+use super::{Add, Works, adds, rename};
 use crate::{Handlers, Service, TaskState};
 
 /// What a second process has: connections of its own.
@@ -122,6 +123,46 @@ both! {
         bed.pass_until("it is found", async || bed.state(made.id).await == TaskState::Succeeded).await;
         assert!(bed.status(made.id).await.started_at.unwrap().since(before) < seconds(5));
         works.end().await;
+    }
+
+    async fn work_that_finds_no_place_here_is_soon_done_elsewhere(db: Db) {
+        let bed = Bed::new(db).await;
+        if bed.db.engine() == Engine::Sqlite {
+            // There the others look at the file.
+            return;
+        }
+        let release = CancellationToken::new();
+        let handlers = || Handlers::new().on_name("n", {
+            let release = release.clone();
+            move |_, _| {
+                let release = release.clone();
+                async move {
+                    release.cancelled().await;
+                    Ok(None)
+                }
+            }
+        });
+        let other = stranger(&bed).await;
+        let theirs = Works::start(&other, handlers(), 2);
+        eventually("they hear", async || other.bells().hears()).await;
+        let first = bed.create("n").await;
+        bed.until_state(first, TaskState::Running).await;
+        let ours = bed.work(adds().and(handlers()), 1);
+        let mut ids = vec![first];
+        // One place is here, one is left there.
+        for _ in 0..2 {
+            let id = bed.create("n").await;
+            // Notices go out two milliseconds apart.
+            bed.little_by_little("it runs", async || bed.state(id).await == TaskState::Running).await;
+            ids.push(id);
+        }
+        assert!(bed.clock.now().since(bed.status(first).await.created_at) < seconds(4));
+        release.cancel();
+        for id in ids {
+            bed.until_state(id, TaskState::Succeeded).await;
+        }
+        ours.end().await;
+        theirs.end().await;
     }
 
     async fn a_wish_to_cancel_from_another_process_needs_no_heartbeat(db: Db) {
