@@ -59,6 +59,15 @@ impl Workers {
         Ok(command.spawn()?)
     }
 
+    /// How much each has noted, in bytes.
+    fn noted(&self) -> Vec<u64> {
+        let noted = self.running.iter().map(|child| {
+            let ledger = self.folder.join(format!("ledger-{}", child.id()));
+            std::fs::metadata(ledger).map_or(0, |ledger| ledger.len())
+        });
+        noted.collect()
+    }
+
     /// Starts those again that have ended by themselves, or were killed.
     fn mend(&mut self) -> usize {
         let mut ended = 0;
@@ -125,8 +134,12 @@ impl Faults {
             true => &["kill", "freeze", "restart", "terminate", "pool", "clock"],
             false => &["kill", "freeze", "clock", "full", "pool"],
         };
-        // The first kill is undisturbed: it shows how long a rescue takes.
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        // The first kill is undisturbed, and of one that works: it shows how long a rescue takes.
+        while Instant::now() < until && self.workers.noted().contains(&0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.heal();
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
         self.fault("kill").await;
         tokio::time::sleep(Duration::from_secs(11)).await;
         let mut turn = 1;
@@ -160,10 +173,13 @@ impl Faults {
     }
 
     fn kill(&mut self) {
-        let (first, count) = (
-            self.chance(self.workers.running.len()),
-            self.workers.running.len(),
-        );
+        let (noted, count) = (self.workers.noted(), self.workers.running.len());
+        let busiest = (0..count).max_by_key(|index| noted[*index]);
+        // The first is one that surely works.
+        let first = match (self.log.kills.is_empty(), busiest) {
+            (true, Some(busiest)) => busiest,
+            _ => self.chance(count),
+        };
         for index in (0..count).map(|step| (first + step) % count) {
             let child = &mut self.workers.running[index];
             // It may have ended by itself.
