@@ -1,22 +1,18 @@
 //! What the server itself does as tasks.
 
-use std::sync::Arc;
+#[cfg(feature = "auth")]
+mod queue;
 
-use cgcg_core::{BoxFuture, Conn, Id, NewTask, SeamError, Task, TaskQueue, TaskStatus};
-use cgcg_tasks::{Error, Handlers, Host, Name, Payload, QueueName, Service, TaskCreate};
-use serde_json::Value;
+use cgcg_tasks::{Handlers, Host, Name, Payload, QueueName, ScheduleCreate, Service};
 
 use crate::Failure;
+#[cfg(feature = "auth")]
+pub(crate) use queue::queue;
 
 /// Where the server's own tasks wait: those of clients never stand in their way.
 const QUEUE: &str = "_server";
 /// Of them at once, in one process, where the settings say nothing.
 const SLOTS: u16 = 4;
-
-/// The service as features use it: what they store goes into the server's own queue.
-pub(crate) fn queue(tasks: &Service) -> Arc<dyn TaskQueue> {
-    Arc::new(OwnQueue(tasks.clone()))
-}
 
 /// The service with all that this build can do.
 pub(crate) fn host(tasks: Service, #[cfg(feature = "auth")] auth: &cgcg_auth::Service) -> Host {
@@ -64,60 +60,11 @@ pub(crate) async fn open(tasks: &Service) -> Result<(), Failure> {
         ("auth.purge", "@hourly"),
     ];
     for (name, cron) in schedules {
-        let schedule = cgcg_tasks::ScheduleCreate {
+        let schedule = ScheduleCreate {
             queue: Some(QueueName::parse(QUEUE)?),
-            ..cgcg_tasks::ScheduleCreate::new(*cron, Name::parse(*name)?, Payload::of(&())?)
+            ..ScheduleCreate::new(*cron, Name::parse(*name)?, Payload::of(&())?)
         };
         tasks.ensure_schedule(name, schedule).await?;
     }
     Ok(())
-}
-
-struct OwnQueue(Service);
-
-impl OwnQueue {
-    fn task(new: NewTask) -> Result<TaskCreate, Error> {
-        let invalid = |field| move |invalid| Error::Invalid { field, invalid };
-        let name = Name::parse(new.name).map_err(invalid("name"))?;
-        let payload = Payload::of(&new.payload).map_err(invalid("payload"))?;
-        Ok(TaskCreate {
-            queue: Some(QueueName::parse(QUEUE).map_err(invalid("queue"))?),
-            run_at: new.run_at,
-            unique_key: new.unique_key,
-            ..TaskCreate::new(name, payload)
-        })
-    }
-}
-
-impl TaskQueue for OwnQueue {
-    fn create_task<'a>(
-        &'a self,
-        name: &'a str,
-        payload: Value,
-    ) -> BoxFuture<'a, Result<Id<Task>, SeamError>> {
-        Box::pin(async move {
-            let new = NewTask {
-                name: name.to_owned().into(),
-                payload,
-                run_at: None,
-                unique_key: None,
-            };
-            Ok(self.0.create(Self::task(new)?).await?.id)
-        })
-    }
-
-    fn create_task_in<'a>(
-        &'a self,
-        conn: &'a mut Conn,
-        new: NewTask,
-    ) -> BoxFuture<'a, Result<Id<Task>, SeamError>> {
-        Box::pin(async move { Ok(self.0.create_in(conn, Self::task(new)?).await?.id) })
-    }
-
-    fn get_task_status<'a>(
-        &'a self,
-        id: Id<Task>,
-    ) -> BoxFuture<'a, Result<Option<TaskStatus>, SeamError>> {
-        Box::pin(async move { Ok(self.0.get_task_status(id).await?) })
-    }
 }

@@ -11,7 +11,7 @@ use crate::gate::{Places, Taken, take};
 use crate::service::create::{Wanted, create_all};
 use crate::store::claim::Request;
 use crate::store::enqueue::NewRow;
-use crate::store::lease::{Beat, Beaten, Done, Moved, Settled};
+use crate::store::lease::{Beat, Beaten, Done, Fence, Moved, Settled};
 use crate::store::{self, Now};
 use crate::wake::{Bells, Ends, Notes};
 use crate::{Created, TaskId};
@@ -215,8 +215,8 @@ impl Batch for Complete {
             }
             let (now, keep) = (self.0.now(conn), self.0.keep_payload);
             let ended = store::lease::complete(conn, now, keep, items).await?;
-            let ended: HashSet<i64> = ended.into_iter().collect();
-            let held = |done: &&Done| ended.contains(&done.fence.seq);
+            let ended: HashSet<Fence> = ended.into_iter().collect();
+            let held = |done: &&Done| ended.contains(&done.fence);
             let ids = items.iter().filter(held).map(|done| done.id).collect();
             self.0.ring_succeeded(conn, ids);
             Ok(items.iter().map(|done| held(&done)).collect())
@@ -252,11 +252,8 @@ impl Batch for Settle {
             if moved.iter().any(|task| task.state == 1) {
                 self.0.ring_scheduled(conn);
             }
-            let mut moved = store::lease::by_seq(moved);
-            Ok(items
-                .iter()
-                .map(|item| moved.remove(&item.fence.seq))
-                .collect())
+            let mut moved = store::lease::by_fence(moved);
+            Ok(items.iter().map(|item| moved.remove(&item.fence)).collect())
         })
     }
 }

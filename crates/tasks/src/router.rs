@@ -12,7 +12,7 @@ mod tasks;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig, resource, scope};
-use cgcg_core::{Migrations, Principal, ScopeInfo, ScopeSpec, Worker};
+use cgcg_core::{BoxFuture, Health, Migrations, Principal, ScopeInfo, ScopeSpec, Worker};
 use cgcg_web::{Module, etag};
 use serde::Serialize;
 use utoipa::OpenApi;
@@ -96,6 +96,10 @@ impl Module for Host {
 
     fn workers(&self) -> Vec<Worker> {
         Self::workers(self)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Health> {
+        Box::pin(self.tasks().health())
     }
 }
 

@@ -11,10 +11,10 @@ use sqlx::types::Json;
 use super::blob::{self, INLINE, Kind};
 use super::{Now, column, json};
 use crate::{TaskId, micros};
-pub(crate) use settle::{Moved, Next, Settled, by_seq, settle};
+pub(crate) use settle::{Moved, Next, Settled, by_fence, settle};
 
 /// One execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::FromRow)]
 pub(crate) struct Fence {
     pub(crate) seq: i64,
     pub(crate) lease: i64,
@@ -110,13 +110,14 @@ pub(crate) struct Done {
     pub(crate) result: Option<String>,
 }
 
-/// Ends tasks; answers the `seq` of each whose lease held.
+/// Ends tasks; answers the fence of each whose lease held. The row alone would not tell: a stale completion may come in
+/// the same batch as the right one.
 pub(crate) async fn complete(
     conn: &mut Conn,
     now: Now,
     keep_payload: bool,
     done: &[Done],
-) -> sqlx::Result<Vec<i64>> {
+) -> sqlx::Result<Vec<Fence>> {
     match conn.engine() {
         Engine::Sqlite => complete_sqlite(conn, now, keep_payload, done).await,
         Engine::Postgres => {
@@ -134,8 +135,8 @@ pub(crate) async fn complete(
                            case when $2 then payload end, result, trace, created_at, started_at,
                            coalesce($1::bigint, (select now from task_clock))
                          from d)
-                       select seq from d";
-            on!(conn, |c| sqlx::query_scalar(sql)
+                       select seq, lease from d";
+            on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(keep_payload)
                 .bind(column(done, |done| done.fence.seq))
@@ -156,13 +157,13 @@ async fn complete_sqlite(
     now: Now,
     keep_payload: bool,
     done: &[Done],
-) -> sqlx::Result<Vec<i64>> {
+) -> sqlx::Result<Vec<Fence>> {
     let sql = "update task set state = 4, finished_at = $1, lease_until = null, deadline_at = null,
                  result = cast(b.value ->> 3 as blob), payload = case when $2 then payload end
                from json_each($3) b
                where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
                  and task.worker = (b.value ->> 2)
-               returning task.seq";
+               returning task.seq, task.lease";
     let small = |done: &Done| {
         let result = done.result.clone();
         result.filter(|result| result.len() <= INLINE)
@@ -176,7 +177,7 @@ async fn complete_sqlite(
         )
     };
     let batch = json(&done.iter().map(row).collect::<Vec<_>>())?;
-    let seqs: Vec<i64> = on!(conn, |c| sqlx::query_scalar(sql)
+    let ended: Vec<Fence> = on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(keep_payload)
         .bind(batch)
@@ -188,12 +189,13 @@ async fn complete_sqlite(
             .is_some_and(|result| result.len() > INLINE)
     };
     for done in done.iter().filter(large) {
-        if let (true, Some(result)) = (seqs.contains(&done.fence.seq), &done.result) {
+        if let (true, Some(result)) = (ended.contains(&done.fence), &done.result) {
             blob::put(conn, done.fence.seq, Kind::Result, result).await?;
         }
     }
     if !keep_payload {
+        let seqs: Vec<i64> = ended.iter().map(|fence| fence.seq).collect();
         blob::drop_payloads(conn, &seqs).await?;
     }
-    Ok(seqs)
+    Ok(ended)
 }

@@ -278,7 +278,7 @@ impl Walk {
                 let done = done(ids[task], fence(task), worker(task));
                 assert_eq!(
                     complete(conn, now, true, &[done]).await.unwrap(),
-                    [fence(task).seq]
+                    [fence(task)]
                 );
             }
             Step::Settle(task, next) => {

@@ -169,6 +169,14 @@ impl Site {
         self.ask(who, Method::POST, path, body).await
     }
 
+    /// Moves the clock by `step` again and again; meanwhile others have time for what they do. Never ends.
+    async fn time_passes(&self, step: std::time::Duration) {
+        loop {
+            self.bed.clock.advance(step);
+            self.get("root", "/tasks?limit=1").await;
+        }
+    }
+
     /// The id of a task of Ada's.
     async fn task(&self) -> String {
         let new = json!({ "name": "render", "payload": { "frame": 1 } });

@@ -107,7 +107,7 @@ both! {
         }
         let mut open = bed.db.begin().await.unwrap();
         let ended = complete(&mut open, None, true, &[done("w", &tasks[0], None)]).await.unwrap();
-        assert_eq!(ended, [tasks[0].seq]);
+        assert_eq!(ended, [tasks[0].fence()]);
         let beats: Vec<_> = tasks.iter().map(|task| Beat { fence: task.fence(), progress: None }).collect();
         let mut conn = bed.db.begin().await.unwrap();
         let beaten = beat(&mut conn, None, LEASE, "w", &beats).await.unwrap();

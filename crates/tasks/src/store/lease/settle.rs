@@ -60,6 +60,7 @@ impl Next {
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct Moved {
     pub(crate) seq: i64,
+    pub(crate) lease: i64,
     pub(crate) id: TaskId,
     pub(crate) state: i16,
     pub(crate) queue: String,
@@ -89,7 +90,7 @@ pub(crate) async fn settle(
                            $8::jsonb[]) as b (seq, lease, worker, state, delay, back, error),
                          (select coalesce($1::bigint, (select now from task_clock)) as now) n
                        where t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = b.worker
-                       returning t.seq, t.id, t.state, t.queue";
+                       returning t.seq, t.lease, t.id, t.state, t.queue";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(column(settled, |row| row.fence.seq))
@@ -120,7 +121,7 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
                from json_each($2) b
                where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
                  and task.worker = (b.value ->> 2)
-               returning task.seq, task.id, task.state, task.queue";
+               returning task.seq, task.lease, task.id, task.state, task.queue";
     let row = |row: &Settled| {
         let (fence, next) = (row.fence, row.next);
         let error = row.error.clone();
@@ -142,7 +143,11 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
         .await)
 }
 
-/// By `seq`, for whoever asks about one of a batch.
-pub(crate) fn by_seq(moved: Vec<Moved>) -> HashMap<i64, Moved> {
-    moved.into_iter().map(|task| (task.seq, task)).collect()
+/// By fence, for whoever asks about one of a batch.
+pub(crate) fn by_fence(moved: Vec<Moved>) -> HashMap<Fence, Moved> {
+    let fence = |task: &Moved| Fence {
+        seq: task.seq,
+        lease: task.lease,
+    };
+    moved.into_iter().map(|task| (fence(&task), task)).collect()
 }

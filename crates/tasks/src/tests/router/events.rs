@@ -10,16 +10,17 @@ both! {
         let site = Site::new(db).await;
         let path = format!("/tasks/{}/events", site.task().await);
         let lease = site.lease().await;
+        // Time passes in steps, and the stream has time to look after each.
         let looks = async || {
-            site.bed.clock.wait_for_sleepers(1).await;
-            site.bed.clock.advance(std::time::Duration::from_millis(250));
+            for _ in 0..20 {
+                site.bed.clock.advance(std::time::Duration::from_millis(250));
+                site.get("root", "/tasks?limit=1").await;
+            }
         };
         let (stream, ()) = tokio::join!(site.get("ada", &path), async {
             looks().await;
             let progress = json!({ "progress": { "pct": 50, "msg": "half" } });
             site.end("robot", "heartbeat", of(&lease, progress)).await;
-            looks().await;
-            // What is not read yet is told by the next look.
             looks().await;
             site.end("robot", "complete", of(&lease, json!({ "result": 42 }))).await;
         });
@@ -42,17 +43,10 @@ both! {
     async fn a_long_stream_gives_signs_of_life_and_ends_after_an_hour(db: Db) {
         let site = Site::new(db).await;
         let path = format!("/tasks/{}", site.task().await);
-        let time_passes = async {
-            loop {
-                site.bed.clock.advance(seconds(16));
-                // Meanwhile the stream looks.
-                site.get("ada", &path).await;
-            }
-        };
         let events = format!("{path}/events");
         let stream = tokio::select! {
             stream = site.get("ada", &events) => stream,
-            () = time_passes => unreachable!(),
+            () = site.time_passes(seconds(16)) => unreachable!(),
         };
         assert!(stream.text.contains(": keep-alive\n\n"), "{}", stream.text);
         assert!(!stream.text.contains("event: end"));

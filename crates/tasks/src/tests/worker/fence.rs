@@ -4,9 +4,9 @@ use cgcg_core::{Db, Engine, on};
 use cgcg_testkit::{TestClock, both, eventually};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Bed, LEASE, seconds};
+use super::super::{Bed, LEASE, done, seconds};
 use super::{Works, made, rename};
-use crate::store::lease::{Beaten, Fence};
+use crate::store::lease::{Beaten, Fence, Next};
 use crate::worker::leases::Leases;
 use crate::{Handlers, Service, TaskId, TaskState};
 
@@ -39,6 +39,41 @@ async fn lease_goes_on(bed: &Bed) {
 }
 
 both! {
+    /// The answers and, on SQLite, large results were told apart by the row alone.
+    async fn a_stale_completion_in_one_batch_with_the_right_one_is_refused(db: Db) {
+        let bed = Bed::new(db).await;
+        let id = bed.create("n").await;
+        let stale = bed.claim_one("w").await;
+        bed.settle("w", &stale, Next::Release).await;
+        let right = bed.claim_one("w").await;
+        let result = |text: &str| Some(format!("\"{}\"", text.repeat(2_000)));
+        // Both wait for the writer that is held here, and are written together.
+        let held = bed.db.begin().await.unwrap();
+        let (in_time, late, ()) = tokio::join!(
+            bed.tasks.complete(done("w", &right, result("b").as_deref())),
+            bed.tasks.complete(done("w", &stale, result("a").as_deref())),
+            async { drop(held) },
+        );
+        assert_eq!((in_time.unwrap(), late.unwrap()), (true, false));
+        assert_eq!(bed.status(id).await.result, result("b"));
+    }
+
+    async fn a_stale_failure_in_one_batch_with_the_right_one_is_refused(db: Db) {
+        let bed = Bed::new(db).await;
+        let id = bed.create("n").await;
+        let stale = bed.claim_one("w").await;
+        bed.settle("w", &stale, Next::Release).await;
+        let right = bed.claim_one("w").await;
+        let held = bed.db.begin().await.unwrap();
+        let (late, in_time, ()) = tokio::join!(
+            bed.settle("w", &stale, Next::Fail),
+            bed.settle("w", &right, Next::Snooze(seconds(1))),
+            async { drop(held) },
+        );
+        assert!(late.is_none() && in_time.is_some());
+        assert_eq!(bed.state(id).await, TaskState::Scheduled);
+    }
+
     async fn a_lost_lease_stops_the_handler_and_its_result_is_thrown_away(db: Db) {
         let bed = Bed::new(db).await;
         let (begun, stopped) = (CancellationToken::new(), CancellationToken::new());
