@@ -140,7 +140,8 @@ pub trait AccountObserver: Send + Sync + 'static {
 pub enum AccountChange {
     /// It may no longer be used.
     Disabled,
-    /// It may be used again.
+    /// It may be used again. It may have been usable all the while: an administrator who says so may mean what failed
+    /// logins have closed.
     Enabled,
     /// Mail goes elsewhere.
     EmailChanged,

@@ -33,9 +33,12 @@ fn off() -> Settings {
     }
 }
 
+/// Which account, who did it, and what.
+type Told = (Id<User>, Option<Id<User>>, AccountChange);
+
 /// Another feature that keeps something of accounts.
 #[derive(Default)]
-struct Neighbour(Mutex<Vec<(Id<User>, Option<Id<User>>, AccountChange)>>);
+struct Neighbour(Mutex<Vec<Told>>);
 
 impl AccountObserver for Neighbour {
     fn before_change<'a>(
