@@ -136,6 +136,7 @@ both! {
         let notes = db.join(Notes::default());
         let lost = notes.write("panic".to_owned()).await;
         assert!(matches!(lost, Err(GroupError::Unknown(sqlx::Error::WorkerCrashed))));
+        // Also where the writer is still falling.
         notes.write("a".to_owned()).await.unwrap();
         assert_eq!(count(&db, COUNT).await, 1);
     }

@@ -57,8 +57,13 @@ impl Problem {
 
     /// 422 `validation_failed` for one field of the body.
     pub fn invalid(field: &str, invalid: &Invalid) -> Self {
+        Self::invalid_in("body", field, invalid)
+    }
+
+    /// 422 for one field of the `path`, the `query` or the `body`.
+    pub fn invalid_in(part: &str, field: &str, invalid: &Invalid) -> Self {
         Self::wrong_field(FieldError {
-            loc: vec!["body".into(), field.into()],
+            loc: vec![part.into(), field.into()],
             code: invalid.code.to_owned(),
             detail: invalid.detail.clone(),
         })

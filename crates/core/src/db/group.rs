@@ -11,6 +11,7 @@ mod thread;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::{BoxFuture, Conn, Db};
@@ -86,7 +87,7 @@ impl<B: Batch> Joined<B> {
     pub async fn write(&self, item: B::Item) -> Result<B::Answer, GroupError> {
         let (sender, answer) = oneshot::channel();
         self.queue.push(item, sender);
-        Group::drive(&self.group, &self.db);
+        Group::drive(&self.group, &self.db, false);
         // A runtime that ends, or a batch that panics, drops those who wait.
         let answer = answer.await;
         answer.unwrap_or(Err(GroupError::Unknown(sqlx::Error::WorkerCrashed)))
@@ -165,8 +166,8 @@ impl Group {
         parties.into_iter().filter_map(Party::take).collect()
     }
 
-    /// Sees to it that somebody writes what waits.
-    fn drive(group: &Arc<Self>, db: &Db) {
+    /// Sees to it that somebody writes what waits. `again`: in the place of one that panicked.
+    fn drive(group: &Arc<Self>, db: &Db, again: bool) {
         {
             let mut drivers = lock(&group.drivers);
             if *drivers == group.most {
@@ -179,6 +180,7 @@ impl Group {
             group: group.clone(),
             db: db.clone(),
             done: false,
+            again,
         };
         #[cfg(feature = "sqlite")]
         if let Some(thread) = &group.thread {
@@ -193,6 +195,7 @@ struct Driver {
     group: Arc<Group>,
     db: Db,
     done: bool,
+    again: bool,
 }
 
 impl Driver {
@@ -243,6 +246,10 @@ impl Drop for Driver {
             return;
         }
         *lock(&self.group.drivers) -= 1;
+        // Whose batch panicked has heard so. Who came since was not written, and must not hear that it perhaps was.
+        if std::thread::panicking() && !self.again && Handle::try_current().is_ok() {
+            return Group::drive(&self.group, &self.db, true);
+        }
         drop(self.group.take());
         for party in self.group.parties() {
             party.forsake();

@@ -57,6 +57,14 @@ fn too_many(code: &'static str, detail: String) -> Problem {
     Problem::new(status, code, detail).retry_after(Duration::from_secs(1))
 }
 
+/// Where the field is one of the query.
+pub(super) fn in_query(error: Error) -> Problem {
+    match error {
+        Error::Invalid { field, invalid } => Problem::invalid_in("query", field, &invalid),
+        error => error.into(),
+    }
+}
+
 /// 404: there is no such schedule.
 pub(super) fn no_schedule(error: Error) -> Problem {
     match error {

@@ -149,10 +149,10 @@ pub(super) async fn update_queue(
 }
 
 /// A queue that is not the program's own: who may pause that stops its mail.
-fn open(host: &Host, name: String) -> Result<QueueName, Error> {
+fn open(host: &Host, name: String) -> Result<QueueName, Problem> {
     let name = queue(name)?;
     match host.owns(name.as_str()) {
-        true => Err(Error::NameReserved),
+        true => Err(Error::NameReserved.into()),
         false => Ok(name),
     }
 }
@@ -166,9 +166,6 @@ async fn shown(host: &Host, name: &QueueName) -> Result<HttpResponse, Problem> {
     Ok(answer(version, Queue::new(name.as_str(), limits, load)))
 }
 
-fn queue(name: String) -> Result<QueueName, Error> {
-    QueueName::parse(name).map_err(|invalid| Error::Invalid {
-        field: "name",
-        invalid,
-    })
+fn queue(name: String) -> Result<QueueName, Problem> {
+    QueueName::parse(name).map_err(|invalid| Problem::invalid_in("path", "name", &invalid))
 }

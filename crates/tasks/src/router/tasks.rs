@@ -8,6 +8,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::numbers::{fit, refused, within};
+use super::problem::in_query;
 use super::shapes::{Line, Task};
 use super::{owner, reach, reaches_all};
 use crate::scopes::{Admin, Cancel, Read};
@@ -61,12 +62,14 @@ pub(super) async fn list_tasks(
             .queue
             .map(QueueName::parse)
             .transpose()
-            .map_err(invalid("queue"))?,
+            .map_err(invalid("queue"))
+            .map_err(in_query)?,
         name: query
             .name
             .map(Name::parse)
             .transpose()
-            .map_err(invalid("name"))?,
+            .map_err(invalid("name"))
+            .map_err(in_query)?,
     };
     let (limit, cursor) = (query.limit, query.cursor);
     let page = host
@@ -119,7 +122,7 @@ pub(super) async fn get_task(
     id: Path<TaskId>,
     Query(query): Query<GetQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let wait = within("wait_s", query.wait_s, (0, 30), 0)?;
+    let wait = within("wait_s", query.wait_s, (0, 30), 0).map_err(in_query)?;
     reach(&host, &caller, id.0).await?;
     let task = Task::from(wait_for(&host, id.0, Duration::from_secs(wait)).await?);
     let payload = match query.include {
