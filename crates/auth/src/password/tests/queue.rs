@@ -51,24 +51,22 @@ fn a_full_queue_refuses_at_once() {
 fn who_asks_a_full_pool_again_and_again_is_slowed_down() {
     run(async {
         let (pool, clock) = pool(1);
-        let room = |sleepers: usize| {
-            let (pool, clock) = (pool.clone(), clock.clone());
-            async move {
-                let asked = tokio::spawn(async move { pool.room().await });
-                clock.wait_for_sleepers(sleepers).await;
-                assert!(!asked.is_finished());
-                asked
-            }
+        let ask = || {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.room().await })
         };
         assert_eq!(pool.room().await, Ok(()), "an empty pool answers at once");
         let seat = pool.0.queue.sit();
         let waiting: Vec<Answer> = (0..9).map(|_| login(&pool)).collect();
         queued(&pool, 9).await;
-        let asked = room(10).await;
+        let asked = ask();
+        clock.wait_for_sleepers(10).await;
+        assert!(!asked.is_finished());
         clock.advance(Duration::from_millis(750));
         assert_eq!(asked.await.unwrap(), Err(Overloaded));
         // One place is free by the end of the pause.
-        let asked = room(10).await;
+        let asked = ask();
+        clock.wait_for_sleepers(10).await;
         waiting[0].abort();
         queued(&pool, 8).await;
         clock.advance(Duration::from_millis(750));
