@@ -75,6 +75,32 @@ PATCH /api/v1/users/{id} users:write {"display_name":"mine"}
 POST /api/v1/users/{id}/disable users:write
 POST /api/v1/users/{id}/enable users:write
 DELETE /api/v1/users/{id} users:delete
+GET /api/v1/tasks tasks:read
+POST /api/v1/tasks tasks:create {"name":"another"}
+POST /api/v1/tasks/batch tasks:create {"items":[{"name":"another"}]}
+GET /api/v1/tasks/{id} tasks:read
+PATCH /api/v1/tasks/{id} tasks:admin {"priority":1}
+DELETE /api/v1/tasks/{id} tasks:admin
+GET /api/v1/tasks/{id}/events tasks:read
+POST /api/v1/tasks/{id}/cancel tasks:cancel
+POST /api/v1/tasks/{id}/retry tasks:admin
+GET /api/v1/queues tasks:admin
+GET /api/v1/queues/{name} tasks:admin
+PUT /api/v1/queues/{name} tasks:admin {"paused":true}
+PATCH /api/v1/queues/{name} tasks:admin {"paused":true}
+GET /api/v1/schedules tasks:admin
+POST /api/v1/schedules tasks:admin {"name":"another","cron":"@daily","task":"another"}
+GET /api/v1/schedules/{name} tasks:admin
+PATCH /api/v1/schedules/{name} tasks:admin {"paused":true}
+DELETE /api/v1/schedules/{name} tasks:admin
+POST /api/v1/schedules/{name}/run tasks:admin
+GET /api/v1/leases tasks:admin
+POST /api/v1/leases tasks:work {"worker":"another","queues":["default"]}
+POST /api/v1/leases/heartbeat tasks:work {"worker":"another","items":[]}
+POST /api/v1/leases/complete tasks:work {"worker":"another","items":[]}
+POST /api/v1/leases/fail tasks:work {"worker":"another","items":[]}
+POST /api/v1/leases/snooze tasks:work {"worker":"another","items":[]}
+POST /api/v1/leases/release tasks:work {"worker":"another","items":[]}
 DELETE /api/v1/auth/sessions person
 DELETE /api/v1/users/me person
 "#;
@@ -123,7 +149,11 @@ fn refusal(kind: Kind, access: &str) -> Option<(u16, &'static str)> {
             None => (Some(access), false),
         },
     };
-    let holds = |scope| kind == Kind::Key && scope == "users:read";
+    let holds = |scope| match kind {
+        Kind::User => ["tasks:read", "tasks:cancel"].contains(&scope),
+        Kind::Key => scope == "users:read",
+        Kind::Out | Kind::Admin => false,
+    };
     match kind {
         Kind::Out => Some((401, "token_invalid")),
         Kind::Admin => None,
@@ -152,7 +182,8 @@ impl Things {
             "/api/v1/auth/service-accounts" => &self.robot,
             _ => &self.user,
         };
-        path.replace("{id}", id).replace("{key}", &self.robots_key)
+        let path = path.replace("{id}", id).replace("{key}", &self.robots_key);
+        path.replace("{name}", "another")
     }
 }
 
@@ -196,11 +227,12 @@ fn things(server: &Server, ada: &Person, root: &Person) -> (Things, Person) {
     let path = format!("/api/v1/auth/service-accounts/{robot}/api-keys");
     let made = make(server, root, &path, new.clone());
     let key = bearer(made.json()["key"].as_str().unwrap());
-    // People of this build have no scope of their own to give to a key.
+    // People may give to a key what they hold themselves.
+    let own = json!({ "name": "mine", "scopes": ["tasks:read"] });
     let things = Things {
         user: id(&me),
         session: id(&session),
-        key: id(&make(server, root, keys, new)),
+        key: id(&make(server, ada, keys, own)),
         role,
         robot,
         robots_key: id(&made),
@@ -235,7 +267,7 @@ on_both! {
             server.send(method, &path, &headers, body).is_problem(401, "credentials_missing");
             for (name, caller, kind) in &callers {
                 // What an administrator is let into must not be gone for the next question.
-                let path = if *kind == Kind::Admin { route.path.replace("{id}", NOBODY).replace("{key}", NOBODY) } else { path.clone() };
+                let path = if *kind == Kind::Admin { route.path.replace("{id}", NOBODY).replace("{key}", NOBODY).replace("{name}", "another") } else { path.clone() };
                 let again = match *name {
                     _ if method != "DELETE" || !LAST.contains(&route.path) => None,
                     "another user" => Some("bob@example.org"),
