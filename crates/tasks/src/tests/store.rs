@@ -64,11 +64,13 @@ both! {
     async fn tasks_run_by_priority_then_time_then_arrival_and_only_known_names(db: Db) {
         let bed = Bed::new(db).await;
         let mut ids = Vec::new();
-        for (name, priority, ago) in [("n", 5, 1), ("n", 1, 1), ("n", 5, 9), ("other", 5, 1), ("stranger", 0, 1)] {
-            let run_at = Some(cgcg_core::Clock::now(&bed.clock) - seconds(ago));
+        for (name, priority, delay) in [("n", 5, 9), ("n", 1, 9), ("n", 5, 1), ("other", 5, 9), ("stranger", 0, 9)] {
+            let run_at = Some(cgcg_core::Clock::now(&bed.clock) + seconds(delay));
             let task = TaskCreate { priority: Some(priority), run_at, ..new(name, &json!({})) };
             ids.push(bed.tasks.create(task).await.unwrap().id);
         }
+        bed.clock.advance(seconds(10));
+        bed.tasks.promote().await.unwrap();
         let order: Vec<_> = bed.claim("w").await.iter().map(|task| task.id).collect();
         assert_eq!(order, [ids[1], ids[2], ids[0], ids[3]]);
         assert_eq!(bed.state(ids[4]).await, TaskState::Ready);
