@@ -15,6 +15,8 @@ pub(crate) mod notify;
 pub(crate) mod park;
 pub(crate) mod queue;
 pub(crate) mod read;
+#[cfg(feature = "router")]
+pub(crate) mod remote;
 pub(crate) mod schedule;
 pub(crate) mod tend;
 pub(crate) mod watch;

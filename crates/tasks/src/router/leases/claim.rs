@@ -18,7 +18,7 @@ use crate::router::shapes::raw;
 use crate::schemas::text;
 use crate::scopes::Work;
 use crate::store::claim::Claimed;
-use crate::store::look;
+use crate::store::remote;
 use crate::{Error, Host, TaskId};
 
 /// Tasks to work on.
@@ -138,7 +138,7 @@ async fn take_from_each(host: &Host, wanted: &Wanted) -> Result<Held, Error> {
 /// What waits there and is not for the program itself.
 async fn names_in(host: &Host, queue: &str) -> Result<Arc<[String]>, Error> {
     let mut conn = host.tasks().db().read().await?;
-    let names = look::ready_names(&mut conn, queue).await?;
+    let names = remote::ready_names(&mut conn, queue).await?;
     Ok(names.into_iter().filter(|name| !host.owns(name)).collect())
 }
 

@@ -14,7 +14,7 @@ use super::request::worker;
 use super::runs::{Claimed, LOST, Outcome, Outcomes, runs};
 use crate::scopes::Work;
 use crate::store::lease::{Done, Next, Settled};
-use crate::store::look::Run;
+use crate::store::remote::Run;
 use crate::{Error, Host, Payload};
 pub(in crate::router) use shapes::{Ends, Failure, Pause, Release, Success};
 use shapes::{cut, delay};

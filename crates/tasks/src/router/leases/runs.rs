@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::store::lease::Fence;
-use crate::store::look::{self, Run};
+use crate::store::remote::{self, Run};
 use crate::{Error, Host, TaskId};
 
 /// Items of one call, at most.
@@ -82,7 +82,7 @@ pub(super) async fn runs(
     }
     let ids: Vec<TaskId> = items.iter().map(Claimed::id).collect();
     let mut conn = host.tasks().db().read().await?;
-    let runs = look::runs(&mut conn, &ids).await?;
+    let runs = remote::runs(&mut conn, &ids).await?;
     let runs: HashMap<TaskId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
     // One that is twice there counts once: two writes of one lease would be one.
     let mut seen = HashSet::new();

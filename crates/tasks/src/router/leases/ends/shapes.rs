@@ -8,7 +8,7 @@ use crate::router::leases::runs::Claimed;
 use crate::router::numbers::seconds;
 use crate::settings::LONGEST;
 use crate::store::lease::Next;
-use crate::store::look::Run;
+use crate::store::remote::Run;
 use crate::worker::backoff::{doubled, spread};
 use crate::{Host, TaskId};
 
