@@ -54,8 +54,8 @@ both! {
         }
         let both = json!({ "name": "n", "payload": 1, "delay_s": 1, "run_at": "2030-01-01T00:00:01Z" });
         assert_eq!(site.post("ada", "/tasks", both).await.failure().1, "run_at_ambiguous");
-        let missing = site.post("ada", "/tasks", json!({ "name": "n" })).await.failure();
-        assert_eq!((missing.1.as_str(), missing.2.as_str()), ("missing_field", "payload"));
+        let missing = site.post("ada", "/tasks", json!({ "payload": 1 })).await.failure();
+        assert_eq!((missing.1.as_str(), missing.2.as_str()), ("missing_field", "name"));
         let many = json!({ "items": vec![json!({ "name": "n", "payload": 1 }); 1_001] });
         let many = site.post("ada", "/tasks/batch", many).await;
         assert_eq!((many.status, many.failure().1.as_str()), (413, "batch_too_large"));
