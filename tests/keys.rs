@@ -52,6 +52,8 @@ on_both! {
         let revoked = keys(&setup, &["keys", "rotate", "--revoke", kid(&before, "active"), "--json"]);
         assert_eq!(kid(&revoked, "active"), kid(&before, "next"));
         assert_eq!(setup.run(&["keys", "rotate", "--revoke", "nobody"]).status.code(), Some(1));
+        let hyphen = setup.run(&["keys", "rotate", "--revoke", "-JFhcwtuoLkkH49Avu1fVP6dKLp_FMmppC-1Fz2TxNs"]);
+        assert_eq!(hyphen.status.code(), Some(1), "an id that begins with a hyphen is an id");
         server.refresh(&ada.refresh).is(200);
         drop(server);
         let server = setup.start();

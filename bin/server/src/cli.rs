@@ -176,7 +176,8 @@ pub(crate) enum Keys {
         now: bool,
         /// Refuse every token of this key, at once; without --now nothing else changes, but that the next takes over
         /// from an active one. Running servers follow within a minute
-        #[arg(long, value_name = "KID")]
+        // One id in 64 begins with a hyphen.
+        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
         revoke: Option<String>,
         /// Print the keys as JSON, for programs
         #[arg(long)]

@@ -9,7 +9,7 @@ use super::session::Started;
 use super::throttle::Target;
 use crate::audit::Entry;
 use crate::one_time::Purpose;
-use crate::password::{Lane, Policy};
+use crate::password::{Lane, Normal, Policy};
 use crate::schemas::{Credentials, Device, Tokens};
 use crate::store::passwords::Known;
 use crate::store::subjects::Rights;
@@ -29,7 +29,7 @@ impl Service {
     /// [`Error::AccountDisabled`], [`Error::PasswordChangeRequired`] only after a right pair; [`Error::Invalid`] for a
     /// password that is too long to be anybody's; [`Error::Throttled`] after too many tries; [`Error::Overloaded`].
     pub async fn login(&self, credentials: &Credentials, device: &Device) -> Result<Tokens, Error> {
-        counted(self.padded(self.prove(credentials, None, device)).await)
+        counted(self.attempt(credentials, None, device).await)
     }
 
     /// As [`Service::login`], for a session that may do no more than `scope` (names parted by blanks; all where
@@ -50,10 +50,11 @@ impl Service {
             .map(scope_names)
             .transpose()?
             .filter(|names| !names.is_empty());
-        counted(self.padded(self.prove(credentials, limit, device)).await)
+        counted(self.attempt(credentials, limit, device).await)
     }
 
-    async fn prove(
+    /// Waits for room before it makes what a login needs: a thousand who wait shall be cheap.
+    async fn attempt(
         &self,
         credentials: &Credentials,
         limit: Option<Vec<String>>,
@@ -64,6 +65,17 @@ impl Service {
         let password = Policy::admit(&credentials.password)
             .map_err(|invalid| Error::invalid("password", invalid))?;
         self.0.pool.room().await?;
+        let proof = self.prove(credentials, password, limit, device);
+        Box::pin(self.padded(proof)).await
+    }
+
+    async fn prove(
+        &self,
+        credentials: &Credentials,
+        password: Normal,
+        limit: Option<Vec<String>>,
+        device: &Device,
+    ) -> Result<Tokens, Error> {
         let (found, target) = self.account_of(&credentials.login, device).await?;
         let stored = found.as_ref().map(|(_, known)| known.stored());
         let verdict = self.0.pool.verify(&credentials.password, stored).await?;
