@@ -155,6 +155,8 @@ pub(crate) struct Claim(pub(crate) Shared, pub(crate) Places);
 pub(crate) struct ClaimItem {
     pub(crate) queue: Arc<str>,
     pub(crate) limit: usize,
+    /// So many more, where the queue has no limits.
+    pub(crate) ahead: usize,
     pub(crate) lease: Duration,
     pub(crate) worker: Arc<str>,
     pub(crate) names: Arc<[String]>,
@@ -189,6 +191,7 @@ impl ClaimItem {
         Request {
             queue: &self.queue,
             limit: i64::try_from(self.limit).unwrap_or(i64::MAX),
+            ahead: i64::try_from(self.ahead).unwrap_or_default(),
             lease: self.lease,
             worker: &self.worker,
             names: &self.names,

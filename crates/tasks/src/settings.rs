@@ -30,6 +30,8 @@ pub struct Settings {
     pub result_limit: Size,
     /// How often a worker looks for work that nobody told it of. 100 ms to 1 min.
     pub poll: Span,
+    /// A worker takes so many tasks at most beyond its free places: as many as began in the last 20 ms. 0 to 1000.
+    pub prefetch: u16,
     /// PostgreSQL: whether processes tell each other of new work by `NOTIFY`. Where they hear, `poll` is five times as
     /// long.
     pub notify: bool,
@@ -68,6 +70,7 @@ impl Default for Settings {
             payload_limit: Size::kib(256),
             result_limit: Size::kib(256),
             poll: Span::seconds(1),
+            prefetch: 200,
             notify: true,
             relaxed_complete: false,
             shutdown_grace: Span::seconds(25),
@@ -160,6 +163,7 @@ impl Settings {
                 within(self.poll, Span::millis(100), Span::minutes(1)),
                 "expected 100ms to 1m",
             ),
+            ("prefetch", self.prefetch <= 1_000, "expected 0 to 1000"),
             (
                 "shutdown_grace",
                 within(self.shutdown_grace, second, Span::minutes(10)),

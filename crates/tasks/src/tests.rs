@@ -74,6 +74,7 @@ impl Bed {
         let wanted = ClaimItem {
             queue: "default".into(),
             limit: 10,
+            ahead: 0,
             lease: LEASE,
             worker: worker.into(),
             names: ["n".to_owned(), "other".to_owned()].into(),

@@ -1,3 +1,4 @@
+mod ahead;
 pub(crate) mod backoff;
 mod claims;
 mod context;
@@ -16,6 +17,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use context::TaskCtx;
 pub use failure::TaskError;
@@ -46,6 +48,7 @@ pub(crate) struct Running {
     /// New with each start, so that nothing of an earlier life is taken for its own.
     id: Arc<str>,
     leases: Arc<Leases>,
+    executions: TaskTracker,
     /// Cancelled: handlers are asked to stop.
     stopping: CancellationToken,
     /// Cancelled: what still runs is given back.
@@ -98,7 +101,7 @@ impl Worker {
             claims.spawn(run.clone().claim_until(queue, free, stop.clone()));
         }
         while claims.join_next().await.is_some() {}
-        run.end(&queues).await;
+        run.end().await;
         drop(tended);
         // What a database that does not answer holds up ends by itself, later.
         if tokio::time::timeout(ANSWER, beside).await.is_err() {
@@ -148,6 +151,7 @@ impl Worker {
             names: self.handlers.names().into(),
             id: format!("{}:{}:{chance}", host(), std::process::id()).into(),
             leases: Arc::new(leases),
+            executions: TaskTracker::new(),
             stopping: CancellationToken::new(),
             release: CancellationToken::new(),
             handlers: self.handlers,

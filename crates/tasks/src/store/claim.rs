@@ -11,6 +11,8 @@ use crate::{TaskId, micros};
 pub(crate) struct Request<'a> {
     pub(crate) queue: &'a str,
     pub(crate) limit: i64,
+    /// So many more, where the queue has no limits.
+    pub(crate) ahead: i64,
     pub(crate) lease: Duration,
     pub(crate) worker: &'a str,
     /// Those that it has handlers for.
@@ -41,7 +43,11 @@ pub(crate) async fn claim(
     now: Now,
     wanted: &Request<'_>,
 ) -> sqlx::Result<Vec<Claimed>> {
-    any(conn, now, wanted, false).await
+    let wanted = Request {
+        limit: wanted.limit.saturating_add(wanted.ahead),
+        ..wanted.clone()
+    };
+    any(conn, now, &wanted, false).await
 }
 
 /// As [`claim`], also from a queue with limits, for whoever holds its gate and keeps to them.

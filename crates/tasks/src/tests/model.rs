@@ -379,6 +379,7 @@ fn wanted(worker: usize) -> Request<'static> {
     Request {
         queue: "default",
         limit: 1,
+        ahead: 0,
         lease: LEASE,
         worker: WORKERS[worker],
         names: &*NAMES,

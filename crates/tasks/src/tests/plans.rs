@@ -162,7 +162,7 @@ both! {
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let names = ["n".to_owned(), "other".to_owned()];
-        let wanted = Request { queue: "default", limit: 10, lease: LEASE, worker: "v", names: &names };
+        let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
         assert_eq!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
         probe.went("claim", "task_ix_ready", 40).await;
         assert_eq!(claim::claim_held(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);

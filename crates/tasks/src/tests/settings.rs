@@ -16,6 +16,7 @@ fn the_sample_names_every_default() {
         format!("payload_limit = \"{}\"", defaults.payload_limit),
         format!("result_limit = \"{}\"", defaults.result_limit),
         format!("poll = \"{}\"", defaults.poll),
+        format!("prefetch = {}", defaults.prefetch),
         format!("notify = {}", defaults.notify),
         format!("relaxed_complete = {}", defaults.relaxed_complete),
         format!("shutdown_grace = \"{}\"", defaults.shutdown_grace),
@@ -46,6 +47,7 @@ fn what_is_wrong_is_told_all_at_once() {
         payload_limit: Size::mib(17),
         result_limit: Size::mib(17),
         poll: Span::millis(1),
+        prefetch: 1_001,
         notify: false,
         relaxed_complete: true,
         shutdown_grace: Span::millis(1),
@@ -57,7 +59,7 @@ fn what_is_wrong_is_told_all_at_once() {
         idempotency_window: Span::seconds(1),
         work_queues: [("ada".to_owned(), vec!["default".to_owned()])].into(),
     };
-    assert_eq!(wrong.validate().len(), 17);
+    assert_eq!(wrong.validate().len(), 18);
     let no_slots = Settings {
         queues: [("a".to_owned(), 0)].into(),
         ..Settings::default()

@@ -1,3 +1,4 @@
+mod ahead;
 mod ends;
 mod fence;
 mod outcome;

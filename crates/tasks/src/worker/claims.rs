@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics::histogram;
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Running;
+use super::ahead::{Counts, Pace, Waits};
 use super::backoff::{doubled, spread};
 use crate::batch::ClaimItem;
 use crate::gate::Taken;
@@ -32,12 +34,24 @@ const LOOK: Duration = Duration::from_secs(5);
 struct Head {
     look_at: Duration,
     pass_on_at: Duration,
+    pace: Pace,
 }
 
 /// What a claim brought.
 struct Got {
-    tasks: usize,
+    /// As many as were wanted.
+    all: bool,
     limited: bool,
+}
+
+/// Where a claimed task runs.
+struct Seat {
+    free: Arc<Semaphore>,
+    counts: Arc<Counts>,
+    /// No more tasks shall begin.
+    stop: CancellationToken,
+    /// The queue, where its limits are felt here.
+    limited: Option<Arc<str>>,
 }
 
 impl Running {
@@ -74,9 +88,8 @@ impl Running {
             drop(place);
             // Heard from here on: what comes while we look is looked for again.
             bell.mark_unchanged();
-            let places = free.available_permits();
-            let pause = match self.take(queue, free, places).await {
-                Ok(taken) if taken.tasks == places => {
+            let pause = match self.take(queue, free, stop, &mut head.pace).await {
+                Ok(taken) if taken.all => {
                     self.pass_on(queue, &mut head);
                     continue;
                 }
@@ -129,13 +142,18 @@ impl Running {
         self: &Arc<Self>,
         queue: &Arc<str>,
         free: &Arc<Semaphore>,
-        places: usize,
+        stop: &CancellationToken,
+        pace: &mut Pace,
     ) -> Result<Got, sqlx::Error> {
+        let settings = self.tasks.settings();
+        let places = free.available_permits();
         let asked_at = self.tasks.clock().monotonic();
+        let ahead = pace.ahead(asked_at, settings.prefetch);
         let wanted = ClaimItem {
             queue: queue.clone(),
             limit: places,
-            lease: self.tasks.settings().lease.get(),
+            ahead,
+            lease: settings.lease.get(),
             worker: self.id.clone(),
             names: self.names.clone(),
         };
@@ -145,41 +163,52 @@ impl Running {
         let took = self.tasks.clock().monotonic().saturating_sub(asked_at);
         histogram!("cgcg_tasks_claim_seconds").record(took);
         histogram!("cgcg_tasks_claim_size").record(tasks.len() as f64);
+        let most = if limited { places } else { places + ahead };
         let got = Got {
-            tasks: tasks.len(),
+            all: tasks.len() == most,
             limited,
         };
         for task in tasks {
-            // Nobody else takes places, so there is one for each.
-            if let Ok(place) = free.clone().try_acquire_owned() {
-                let queue = limited.then(|| queue.clone());
-                self.start(task, asked_at, place, queue);
-            }
+            let seat = Seat {
+                free: free.clone(),
+                counts: pace.counts(),
+                stop: stop.clone(),
+                limited: limited.then(|| queue.clone()),
+            };
+            self.start(task, asked_at, seat);
         }
         Ok(got)
     }
 
-    fn start(
-        self: &Arc<Self>,
-        task: Claimed,
-        asked_at: Duration,
-        place: tokio::sync::OwnedSemaphorePermit,
-        limited: Option<Arc<str>>,
-    ) {
+    fn start(self: &Arc<Self>, task: Claimed, asked_at: Duration, seat: Seat) {
         let (run, stop) = (self.clone(), self.stopping.child_token());
         let Some(signals) = self.leases.hold(task.id, task.fence(), asked_at, stop) else {
             warn!(task.id = %task.id, "the answer to a claim came too late; the task is left to its lease");
             return;
         };
-        let late = self.tasks.clock().now().since(task.run_at);
-        histogram!("cgcg_tasks_start_delay_seconds").record(late);
-        let ended = self.clone();
-        tokio::spawn(async move {
-            run.execute(task, asked_at, signals).await;
+        // Here, and not in the task to come: places are given in this order.
+        let place = seat.free.clone().try_acquire_owned().ok();
+        let waits = place.is_none().then(|| Waits::new(&seat.counts));
+        self.executions.spawn(async move {
+            let place = match place {
+                None => {
+                    run.turn(&task, asked_at, &signals, seat.free, &seat.stop)
+                        .await
+                }
+                place => place,
+            };
+            drop(waits);
+            let Some(place) = place else {
+                return run.give_back(&task, &signals).await;
+            };
+            seat.counts.begun.fetch_add(1, Ordering::Relaxed);
+            let late = run.tasks.clock().now().since(task.run_at);
+            histogram!("cgcg_tasks_start_delay_seconds").record(late);
+            run.clone().execute(task, asked_at, signals).await;
             drop(place);
             // Its end makes room that no place tells of.
-            if let Some(queue) = limited {
-                ended.tasks.bells().ready(&queue);
+            if let Some(queue) = seat.limited {
+                run.tasks.bells().ready(&queue);
             }
         });
     }

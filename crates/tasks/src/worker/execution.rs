@@ -60,6 +60,20 @@ impl Running {
         self.leases.give_up(fence);
     }
 
+    /// For a task that did not begin.
+    pub(super) async fn give_back(&self, task: &Claimed, signals: &Signals) {
+        let fence = task.fence();
+        let (outcome, write) = if !self.leases.trusted(fence) {
+            ("lost", Write::Nothing)
+        } else if signals.asked.is_cancelled() {
+            ("cancelled", Write::Settled(Next::Cancel, None))
+        } else {
+            ("released", Write::Settled(Next::Release, None))
+        };
+        self.write(task, outcome, write).await;
+        self.leases.give_up(fence);
+    }
+
     async fn run(
         self: &Arc<Self>,
         task: &Claimed,
@@ -68,8 +82,7 @@ impl Running {
         signals: &Signals,
     ) -> End {
         let clock = self.tasks.clock();
-        let timeout = Duration::from_micros(u64::try_from(task.timeout_us).unwrap_or_default());
-        let until = asked_at + timeout;
+        let until = asked_at + task.timeout();
         let ctx = TaskCtx::new(self.clone(), task, signals.stop.clone(), until);
         let payload = Payload::stored(text(task.payload.clone().unwrap_or_default()));
         // A task of its own: a panic stays in it, and it can be stopped from outside.
@@ -230,5 +243,10 @@ impl Claimed {
             seq: self.seq,
             lease: self.lease,
         }
+    }
+
+    /// The hard end of one execution, from its claim on.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.timeout_us).unwrap_or_default())
     }
 }

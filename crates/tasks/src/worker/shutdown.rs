@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::{Running, Slots};
+use super::Running;
 
 impl Running {
     /// Waits for what runs; then asks it to stop; then gives it back. No step waits for ever.
-    pub(super) async fn end(&self, queues: &[Slots]) {
+    pub(super) async fn end(&self) {
+        self.executions.close();
         let grace = self.tasks.settings().shutdown_grace.get();
-        if self.ended(queues, grace * 3 / 5).await {
+        if self.ended(grace * 3 / 5).await {
             return;
         }
         info!(
@@ -16,7 +17,7 @@ impl Running {
             "asking tasks to stop that are not done"
         );
         self.stopping.cancel();
-        if self.ended(queues, grace / 5).await {
+        if self.ended(grace / 5).await {
             return;
         }
         info!(
@@ -24,7 +25,7 @@ impl Running {
             "giving tasks back that do not stop"
         );
         self.release.cancel();
-        if !self.ended(queues, grace / 5).await {
+        if !self.ended(grace / 5).await {
             warn!(
                 tasks = self.leases.count(),
                 "tasks could not be given back; their leases will end"
@@ -32,17 +33,11 @@ impl Running {
         }
     }
 
-    /// Whether all places are free within `time`.
-    async fn ended(&self, queues: &[Slots], time: Duration) -> bool {
-        let free = async {
-            for slots in queues {
-                // It is never closed.
-                let _ = slots.free.acquire_many(slots.all.into()).await;
-            }
-        };
+    /// Whether all executions are over within `time`.
+    async fn ended(&self, time: Duration) -> bool {
         tokio::select! {
             biased;
-            () = free => true,
+            () = self.executions.wait() => true,
             () = self.tasks.clock().sleep(time) => false,
         }
     }

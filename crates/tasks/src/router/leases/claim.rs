@@ -125,6 +125,7 @@ async fn take_from_each(host: &Host, wanted: &Wanted) -> Result<Held, Error> {
         let item = ClaimItem {
             queue: queue.clone(),
             limit: left,
+            ahead: 0,
             lease: wanted.ttl,
             worker: wanted.worker.clone(),
             names,

@@ -126,6 +126,7 @@ both! {
             let item = ClaimItem {
                 queue: "default".into(),
                 limit: 1,
+                ahead: 0,
                 lease: seconds(30),
                 worker: "w".into(),
                 names: ["render".to_owned()].into(),
