@@ -88,6 +88,8 @@ pub struct TaskFailure {
 pub struct TaskStatus {
     /// Its id.
     pub id: Id<Task>,
+    /// Id of the principal that made it; empty for the program itself.
+    pub owner: String,
     /// Which handler does it.
     pub name: String,
     /// In which queue it waits.

@@ -39,12 +39,20 @@ pub use worker::{Handlers, TaskCtx, TaskError, Worker};
 /// The tables of this feature.
 pub static MIGRATIONS: Migrations = Migrations {
     ledger: "_migrations_tasks",
-    steps: &[Step {
-        version: 1,
-        name: "init",
-        sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
-        postgres: include_str!("../migrations/0001_init.postgres.sql"),
-    }],
+    steps: &[
+        Step {
+            version: 1,
+            name: "init",
+            sqlite: include_str!("../migrations/0001_init.sqlite.sql"),
+            postgres: include_str!("../migrations/0001_init.postgres.sql"),
+        },
+        Step {
+            version: 2,
+            name: "owner",
+            sqlite: include_str!("../migrations/0002_owner.sqlite.sql"),
+            postgres: include_str!("../migrations/0002_owner.postgres.sql"),
+        },
+    ],
 };
 
 /// As the database wants it.

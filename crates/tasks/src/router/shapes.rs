@@ -33,6 +33,8 @@ impl From<Created> for TaskCreated {
 pub(super) struct Task {
     /// Its id.
     id: TaskId,
+    /// Id of the user or service account that made it; empty for the program itself.
+    owner: String,
     /// Which handler does it.
     name: String,
     /// In which queue it waits.
@@ -98,6 +100,7 @@ impl From<TaskStatus> for Task {
     fn from(status: TaskStatus) -> Self {
         Self {
             id: status.id,
+            owner: status.owner,
             name: status.name,
             queue: status.queue,
             state: status.state,
@@ -123,6 +126,8 @@ impl From<TaskStatus> for Task {
 pub(super) struct Line {
     /// Its id.
     id: TaskId,
+    /// Id of the user or service account that made it; empty for the program itself.
+    owner: String,
     /// Which handler does it.
     name: String,
     /// In which queue it waits.
@@ -156,6 +161,7 @@ impl From<TaskLine> for Line {
     fn from(line: TaskLine) -> Self {
         Self {
             id: line.id,
+            owner: line.owner,
             name: line.name,
             queue: line.queue,
             state: line.state,

@@ -6,6 +6,7 @@ use cgcg_core::{Cursor, Limit, Page, PageRequest, TaskState, Timestamp};
 use cgcg_web::{Json, Path, Problem, Query, RequireScope};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::numbers::{fit, refused, within};
 use super::problem::in_query;
@@ -19,6 +20,10 @@ use crate::{Cancelled, Error, Host, Name, QueueName, TaskFilter, TaskId, TaskUpd
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TaskQuery {
+    /// Made by this user or service account. Whoever does not have `tasks:admin` finds their own with or without it, and
+    /// nothing with another's.
+    #[param(value_type = Option<String>, format = "uuid")]
+    owner: Option<Uuid>,
     /// In this state.
     #[param(inline)]
     state: Option<TaskState>,
@@ -37,7 +42,7 @@ pub(super) struct TaskQuery {
 
 /// Your tasks, newest first; with `tasks:admin` everybody's.
 ///
-/// A page looks at 5,000 tasks and no more: it may be short, or empty, while `next_cursor` is set.
+/// A page looks at 5,000 tasks of those whose owner fits and no more: it may be short, or empty, while `next_cursor` is set.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks",
@@ -54,29 +59,44 @@ pub(super) async fn list_tasks(
     caller: RequireScope<Read>,
     Query(query): Query<TaskQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let invalid = |field| move |invalid| Error::Invalid { field, invalid };
-    let filter = TaskFilter {
-        owner: (!reaches_all(&caller)).then(|| owner(&caller)),
-        state: query.state,
-        queue: query
-            .queue
-            .map(QueueName::parse)
-            .transpose()
-            .map_err(invalid("queue"))
-            .map_err(in_query)?,
-        name: query
-            .name
-            .map(Name::parse)
-            .transpose()
-            .map_err(invalid("name"))
-            .map_err(in_query)?,
+    let own = (!reaches_all(&caller)).then(|| owner(&caller));
+    let page = PageRequest {
+        limit: query.limit,
+        cursor: query.cursor,
     };
-    let (limit, cursor) = (query.limit, query.cursor);
-    let page = host
-        .tasks()
-        .list(&filter, PageRequest { limit, cursor })
-        .await?;
+    let page = match query.filter(own)? {
+        Some(filter) => host.tasks().list(&filter, page).await?,
+        None => Page {
+            items: Vec::new(),
+            next_cursor: None,
+        },
+    };
     Ok(HttpResponse::Ok().json(page.map(Line::from)))
+}
+
+impl TaskQuery {
+    /// What to look for; `None` where it can only be somebody else's. `own` is the caller who reaches no other's.
+    fn filter(self, own: Option<String>) -> Result<Option<TaskFilter>, Problem> {
+        let asked = self.owner.map(|owner| owner.to_string());
+        if own.is_some() && asked.is_some() && own != asked {
+            return Ok(None);
+        }
+        let invalid = |field| move |invalid| in_query(Error::Invalid { field, invalid });
+        Ok(Some(TaskFilter {
+            owner: own.or(asked),
+            state: self.state,
+            queue: self
+                .queue
+                .map(QueueName::parse)
+                .transpose()
+                .map_err(invalid("queue"))?,
+            name: self
+                .name
+                .map(Name::parse)
+                .transpose()
+                .map_err(invalid("name"))?,
+        }))
+    }
 }
 
 /// How to read one task.

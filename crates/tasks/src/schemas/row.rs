@@ -10,6 +10,7 @@ use crate::store::read::Line;
 #[derive(sqlx::FromRow)]
 pub(crate) struct TaskInDb {
     pub(crate) id: TaskId,
+    pub(crate) owner: String,
     pub(crate) queue: String,
     pub(crate) name: String,
     pub(crate) state: i16,
@@ -55,6 +56,7 @@ impl From<TaskInDb> for TaskStatus {
     fn from(row: TaskInDb) -> Self {
         Self {
             id: row.id,
+            owner: row.owner,
             name: row.name,
             queue: row.queue,
             state: state(row.state),
@@ -78,6 +80,8 @@ impl From<TaskInDb> for TaskStatus {
 pub struct TaskLine {
     /// Its id.
     pub id: TaskId,
+    /// Id of the principal that made it; empty for the program itself.
+    pub owner: String,
     /// Which handler does it.
     pub name: String,
     /// Where it waits.
@@ -108,6 +112,7 @@ impl From<Line> for TaskLine {
     fn from(row: Line) -> Self {
         Self {
             id: row.id,
+            owner: row.owner,
             name: row.name,
             queue: row.queue,
             state: state(row.state),

@@ -98,7 +98,7 @@ impl Service {
     }
 
     /// A page of the tasks that fit `filter`, newest first. It looks at 5,000 tasks and no more: a page may be short,
-    /// or empty, while there is a next one.
+    /// or empty, while there is a next one. With an owner it looks at theirs alone.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -117,7 +117,7 @@ impl Service {
         });
         if page.next_cursor.is_none() {
             // Ids alone order this list.
-            let floor = read::floor(&mut conn, before, LOOKS).await?;
+            let floor = read::floor(&mut conn, before, LOOKS, filter).await?;
             page.next_cursor = floor.map(|id| Cursor {
                 at: Timestamp::default(),
                 id: id.uuid(),

@@ -12,7 +12,7 @@ use crate::schemas::{TaskFilter, TaskInDb};
 
 /// With its result.
 pub(crate) async fn find(conn: &mut Conn, id: TaskId) -> sqlx::Result<Option<TaskInDb>> {
-    let sql = "select id, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
+    let sql = "select id, owner, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
                  errors, result, created_at, started_at, finished_at, seq
                from task_all where id = $1";
     let mut found: Option<TaskInDb> = on!(conn, |c| sqlx::query_as(sql)
@@ -79,6 +79,7 @@ pub(crate) async fn open(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<HashSe
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Line {
     pub(crate) id: TaskId,
+    pub(crate) owner: String,
     pub(crate) queue: String,
     pub(crate) name: String,
     pub(crate) state: i16,
@@ -93,7 +94,40 @@ pub(crate) struct Line {
     pub(crate) finished_at: Option<Timestamp>,
 }
 
-/// Newest first, of those before `before`. It looks at `looks` rows and no more, however few of them fit.
+/// The rows that a list walks. `owner <> ''` is what the index of owners is about: without it, it is not used.
+macro_rules! walk {
+    (all, $then:literal) => {
+        concat!(
+            "select * from task_all where id < $1 order by id desc ",
+            $then
+        )
+    };
+    (owned, $then:literal) => {
+        concat!(
+            "select * from task_all where owner = $3 and owner <> '' and id < $1 order by id desc ",
+            $then
+        )
+    };
+}
+
+/// The page of a walk.
+macro_rules! page {
+    ($rows:ident) => {
+        concat!(
+            "select id, owner, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
+               created_at, started_at, finished_at
+             from (",
+            walk!($rows, "limit $2"),
+            ") w
+             where owner = coalesce($3, owner) and state = coalesce($4, state) and queue = coalesce($5, queue)
+               and name = coalesce($6, name)
+             order by id desc limit $7"
+        )
+    };
+}
+
+/// Newest first, of those before `before`. It looks at `looks` rows and no more, however few of them fit: of one owner
+/// at theirs alone.
 pub(crate) async fn list(
     conn: &mut Conn,
     before: TaskId,
@@ -101,12 +135,10 @@ pub(crate) async fn list(
     filter: &TaskFilter,
     limit: i64,
 ) -> sqlx::Result<Vec<Line>> {
-    let sql = "select id, queue, name, state, priority, run_at, attempt, max_attempts, cancel_requested, progress,
-                 created_at, started_at, finished_at
-               from (select * from task_all where id < $1 order by id desc limit $2) w
-               where owner = coalesce($3, owner) and state = coalesce($4, state) and queue = coalesce($5, queue)
-                 and name = coalesce($6, name)
-               order by id desc limit $7";
+    let sql = match owned(filter) {
+        true => page!(owned),
+        false => page!(all),
+    };
     on!(conn, |c| sqlx::query_as(sql)
         .bind(before)
         .bind(looks)
@@ -124,13 +156,37 @@ pub(crate) async fn floor(
     conn: &mut Conn,
     before: TaskId,
     looks: i64,
+    filter: &TaskFilter,
 ) -> sqlx::Result<Option<TaskId>> {
-    let sql = "select id from task_all where id < $1 order by id desc limit 1 offset $2 - 1";
-    on!(conn, |c| sqlx::query_scalar(sql)
-        .bind(before)
-        .bind(looks)
-        .fetch_optional(c)
-        .await)
+    let sql = match owned(filter) {
+        true => concat!(
+            "select id from (",
+            walk!(owned, "limit 1 offset $2 - 1"),
+            ") w"
+        ),
+        false => concat!(
+            "select id from (",
+            walk!(all, "limit 1 offset $2 - 1"),
+            ") w"
+        ),
+    };
+    let owner = filter.owner.as_deref();
+    on!(conn, |c| {
+        let query = sqlx::query_scalar(sql).bind(before).bind(looks);
+        let query = match owned(filter) {
+            true => query.bind(owner),
+            false => query,
+        };
+        query.fetch_optional(c).await
+    })
+}
+
+/// Whether one principal's tasks are asked for. Those of the program itself are in no index of their own.
+fn owned(filter: &TaskFilter) -> bool {
+    filter
+        .owner
+        .as_deref()
+        .is_some_and(|owner| !owner.is_empty())
 }
 
 /// How long until the next scheduled task is due: none where it is already. `None` where nothing is scheduled.

@@ -3,6 +3,7 @@ use cgcg_testkit::both;
 use serde_json::json;
 
 use super::{Bed, new, seconds};
+use crate::store::read;
 use crate::{TaskCreate, TaskFilter, TaskId, TaskState};
 
 /// All pages, each of so many.
@@ -52,5 +53,27 @@ both! {
         assert_eq!(pages(&bed, &in_b, 200).await.concat(), [ids[8], ids[6]]);
         let other = TaskFilter { name: Some("other".parse().unwrap()), ..in_b };
         assert!(pages(&bed, &other, 200).await.concat().is_empty());
+    }
+    async fn a_list_of_ones_own_tasks_stops_at_one_of_them(db: Db) {
+        let bed = Bed::new(db).await;
+        let mut own = Vec::new();
+        for number in 0..12 {
+            bed.clock.advance(seconds(1));
+            let owner = ["ada", "bob", "bob", ""][number % 4].to_owned();
+            let made = bed.tasks.create(TaskCreate { owner, ..new("n", &json!({})) }).await.unwrap();
+            if number % 4 == 0 {
+                own.insert(0, made.id);
+            }
+        }
+        bed.tasks.cancel(own[1]).await.unwrap();
+        bed.tasks.sweep().await.unwrap();
+        let of_ada = TaskFilter { owner: Some("ada".to_owned()), ..TaskFilter::default() };
+        let (mut conn, newest) = (bed.db.read().await.unwrap(), TaskId::from_uuid(uuid::Uuid::max()));
+        let seen = read::list(&mut conn, newest, 2, &of_ada, 10).await.unwrap();
+        assert_eq!(seen.iter().map(|line| line.id).collect::<Vec<_>>(), own[..2]);
+        assert_eq!(read::floor(&mut conn, newest, 2, &of_ada).await.unwrap(), Some(own[1]));
+        assert_eq!(read::floor(&mut conn, own[1], 2, &of_ada).await.unwrap(), None);
+        let of_the_program = TaskFilter { owner: Some(String::new()), ..TaskFilter::default() };
+        assert_eq!(pages(&bed, &of_the_program, 2).await.concat().len(), 3);
     }
 }

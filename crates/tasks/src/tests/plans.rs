@@ -14,16 +14,17 @@ use crate::store::lease::{Beat, Done, Fence, Next, Settled};
 use crate::store::{self, change, claim, enqueue, lane, park, queue, read, tend, watch};
 use crate::{TaskFilter, TaskId};
 
-/// A fifth each: ready, ready with one of 50 keys in a queue of their own, scheduled, running, failed.
+/// A fifth each: ready, ready with one of 50 keys in a queue of their own, scheduled, running, failed. Those that failed
+/// have two owners.
 macro_rules! fill {
     ($id:literal, $key:literal, $payload:literal) => {
         concat!(
             "with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
-             insert into task (id, queue, name, state, priority, run_at, max_attempts, timeout_us, lease, lease_until,
+             insert into task (id, owner, queue, name, state, priority, run_at, max_attempts, timeout_us, lease, lease_until,
                deadline_at, worker, unique_key, conc_key, payload, created_at, finished_at)
              select ",
             $id,
-            ", case when i % 5 = 1 then 'keyed' else 'default' end, case when i % 2 = 0 then 'n' else 'other' end,
+            ", case i % 10 when 4 then 'ada' when 9 then 'bob' else '' end, case when i % 5 = 1 then 'keyed' else 'default' end, case when i % 2 = 0 then 'n' else 'other' end,
                case i % 5 when 0 then 2 when 1 then 2 when 2 then 1 when 3 then 3 else 5 end, i % 7,
                case when i % 5 = 2 then $1 + 60000000 + i else $1 - i end, 20, 1000000,
                case when i % 5 = 3 then 1 else 0 end, case when i % 5 = 3 then $1 + 30000000 end,
@@ -256,7 +257,13 @@ both! {
         let page = read::list(&mut probe.conn, all, 100, &TaskFilter::default(), 10).await.unwrap();
         assert_eq!(page.len(), 10);
         probe.went("list", "task_ix_id", 150).await;
-        read::floor(&mut probe.conn, all, 100).await.unwrap();
+        read::floor(&mut probe.conn, all, 100, &TaskFilter::default()).await.unwrap();
         probe.went("floor of a list", "task_ix_id", 150).await;
+        let of_ada = TaskFilter { owner: Some("ada".to_owned()), ..TaskFilter::default() };
+        let page = read::list(&mut probe.conn, all, 100, &of_ada, 10).await.unwrap();
+        assert!(page.len() == 10 && page.iter().all(|line| line.owner == "ada"));
+        probe.went("list of an owner", "task_ix_owner", 150).await;
+        read::floor(&mut probe.conn, all, 100, &of_ada).await.unwrap();
+        probe.went("floor of an owner", "task_ix_owner", 150).await;
     }
 }

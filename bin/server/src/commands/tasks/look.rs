@@ -22,8 +22,8 @@ pub(super) fn lines(found: &[TaskLine], json: bool) -> Result<(), Failure> {
     if json {
         let line = |task: &TaskLine| {
             json!({
-                "id": task.id, "name": task.name, "queue": task.queue, "state": task.state,
-                "priority": task.priority, "attempt": task.attempt, "max_attempts": task.max_attempts,
+                "id": task.id, "owner": task.owner, "name": task.name, "queue": task.queue,
+                "state": task.state, "priority": task.priority, "attempt": task.attempt, "max_attempts": task.max_attempts,
                 "progress": parsed(task.progress.as_deref()), "run_at": task.run_at,
                 "created_at": task.created_at, "started_at": task.started_at,
                 "finished_at": task.finished_at, "cancel_requested": task.cancel_requested,

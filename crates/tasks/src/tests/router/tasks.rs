@@ -3,7 +3,7 @@ use cgcg_core::Db;
 use cgcg_testkit::both;
 use serde_json::{Value, json};
 
-use super::{Site, of};
+use super::{Site, of, subject};
 
 both! {
     async fn a_task_is_made_watched_and_read(db: Db) {
@@ -49,6 +49,27 @@ both! {
             assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{who}");
         }
         assert_eq!(site.get("ada", "/tasks?name=other").await.is(200)["items"], json!([]));
+    }
+
+    async fn administrators_see_whose_task_it_is_and_list_one_owners(db: Db) {
+        let site = Site::new(db).await;
+        let path = format!("/tasks/{}", site.task().await);
+        site.bed.clock.advance(crate::tests::seconds(1));
+        site.post("bob", "/tasks", json!({ "name": "render" })).await.is(201);
+        site.bed.clock.advance(crate::tests::seconds(1));
+        site.bed.create("mail.send").await;
+        let owners = |page: Value| -> Vec<Value> {
+            page["items"].as_array().unwrap().iter().map(|task| task["owner"].clone()).collect()
+        };
+        let [ada, bob] = ["ada", "bob"].map(|name| subject(name).to_string());
+        assert_eq!(site.get("root", &path).await.is(200)["owner"], json!(ada));
+        assert_eq!(owners(site.get("root", "/tasks").await.is(200)), [json!(""), json!(bob), json!(ada)]);
+        let of_bob = format!("/tasks?owner={bob}");
+        assert_eq!(owners(site.get("root", &of_bob).await.is(200)), [json!(bob)]);
+        assert_eq!(owners(site.get("bob", &of_bob).await.is(200)), [json!(bob)]);
+        assert!(owners(site.get("ada", &of_bob).await.is(200)).is_empty(), "nobody learns what others do");
+        let wrong = site.get("root", "/tasks?owner=bob").await.failure();
+        assert_eq!((wrong.0, wrong.2.as_str()), (422, "owner"));
     }
 
     async fn a_task_of_the_program_is_changed_by_nobody(db: Db) {
