@@ -52,6 +52,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/0002_owner.sqlite.sql"),
             postgres: include_str!("../migrations/0002_owner.postgres.sql"),
         },
+        Step {
+            version: 3,
+            name: "ended by",
+            sqlite: include_str!("../migrations/0003_ended_by.sqlite.sql"),
+            postgres: include_str!("../migrations/0003_ended_by.postgres.sql"),
+        },
     ],
 };
 

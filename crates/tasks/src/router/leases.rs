@@ -2,6 +2,7 @@ mod claim;
 mod ends;
 mod heartbeat;
 pub(crate) mod held;
+mod repeats;
 mod request;
 mod runs;
 

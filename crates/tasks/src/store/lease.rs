@@ -129,10 +129,10 @@ pub(crate) async fn complete(
                        i as (
                          insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,
                            max_attempts, timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           payload, result, trace, created_at, started_at, finished_at)
+                           payload, result, trace, worker, created_at, started_at, finished_at)
                          select id, owner, queue, name, 4, priority, run_at, tick_at, attempt, max_attempts, timeout_us,
                            lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           case when $2 then payload end, result, trace, created_at, started_at,
+                           case when $2 then payload end, result, trace, worker, created_at, started_at,
                            coalesce($1::bigint, (select now from task_clock))
                          from d)
                        select seq, lease from d";

@@ -36,8 +36,7 @@ pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Ru
         Engine::Sqlite => {
             let sql = "select id, seq, lease, worker, attempt, max_attempts from task
                        where id in (select unhex(value) from json_each($1)) and state = 3";
-            let hex = |id: &TaskId| id.uuid().simple().to_string();
-            let ids = json(&ids.iter().map(hex).collect::<Vec<_>>())?;
+            let ids = hex(ids)?;
             on!(conn, |c| sqlx::query_as(sql).bind(ids).fetch_all(c).await)
         }
         Engine::Postgres => {
@@ -49,4 +48,48 @@ pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Ru
                 .await)
         }
     }
+}
+
+/// A task that has ended, and the lease under which its worker ended it.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Ended {
+    pub(crate) id: TaskId,
+    pub(crate) lease: i64,
+    pub(crate) state: i16,
+}
+
+/// Those that `worker` itself ended. What anything else ended has no worker.
+pub(crate) async fn ended(
+    conn: &mut Conn,
+    worker: &str,
+    ids: &[TaskId],
+) -> sqlx::Result<Vec<Ended>> {
+    match conn.engine() {
+        Engine::Sqlite => {
+            let sql = "select id, lease, state from task
+                       where id in (select unhex(value) from json_each($1)) and state >= 4 and worker = $2";
+            let ids = hex(ids)?;
+            on!(conn, |c| sqlx::query_as(sql)
+                .bind(ids)
+                .bind(worker)
+                .fetch_all(c)
+                .await)
+        }
+        Engine::Postgres => {
+            let sql = "select id, lease, state from task where id = any ($1::uuid[]) and state >= 4 and worker = $2
+                       union all
+                       select id, lease, state from task_done where id = any ($1::uuid[]) and worker = $2";
+            let ids: Array<_> = ids.iter().map(|id| id.uuid()).collect();
+            on!(conn, |c| sqlx::query_as(sql)
+                .bind(ids.clone())
+                .bind(worker)
+                .fetch_all(c)
+                .await)
+        }
+    }
+}
+
+fn hex(ids: &[TaskId]) -> sqlx::Result<String> {
+    let hex = |id: &TaskId| id.uuid().simple().to_string();
+    json(&ids.iter().map(hex).collect::<Vec<_>>())
 }

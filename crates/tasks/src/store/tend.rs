@@ -131,11 +131,11 @@ pub(crate) async fn sweep(conn: &mut Conn, limit: i64) -> sqlx::Result<u64> {
                  select seq from task where state >= 4 order by seq limit $1 for update skip locked),
                d as (delete from task t where t.seq = any (array(select seq from x)) returning t.*)
                insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt, max_attempts,
-                 timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors, payload, trace, created_at,
-                 started_at, finished_at)
+                 timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors, payload, trace, worker,
+                 created_at, started_at, finished_at)
                select id, owner, queue, name, state, priority, run_at, tick_at, attempt, max_attempts, timeout_us, lease,
-                 cancel_requested, unique_key, conc_key, progress, errors, payload, trace, created_at, started_at,
-                 finished_at
+                 cancel_requested, unique_key, conc_key, progress, errors, payload, trace, worker, created_at,
+                 started_at, finished_at
                from d";
     on!(conn, |c| sqlx::query(sql)
         .bind(limit)

@@ -10,16 +10,19 @@ use futures_util::future::join_all;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::repeats::Said;
 use super::request::worker;
 use super::runs::{Claimed, LOST, Outcome, Outcomes, runs};
 use crate::scopes::Work;
 use crate::store::lease::{Done, Next, Settled};
 use crate::store::remote::Run;
-use crate::{Error, Host, Payload};
+use crate::{Error, Host, Payload, TaskState};
 pub(in crate::router) use shapes::{Ends, Failure, Pause, Release, Success};
 use shapes::{cut, delay};
 
 /// End tasks as succeeded.
+///
+/// Whoever lost the answer may ask again, with the same lease and worker: it is `ok` again, and the first result stands.
 #[utoipa::path(
     post,
     path = "/api/v1/leases/complete",
@@ -38,6 +41,7 @@ pub(in crate::router) async fn complete_leases(
     ends: Json<Ends<Success>>,
 ) -> Result<HttpResponse, Problem> {
     let (worker, items) = (worker(&caller, &ends.0.worker)?, ends.0.items);
+    let said = Said::new(&items, &[TaskState::Succeeded]);
     let runs = runs(&host, &worker, &items).await?;
     let (host, worker) = (&host, &worker);
     let ends = runs.into_iter().zip(items).map(|(run, item)| async move {
@@ -57,7 +61,7 @@ pub(in crate::router) async fn complete_leases(
         let held = host.tasks().complete(done).await?;
         Ok(Outcome::held(item.id, held))
     });
-    answer(join_all(ends).await)
+    answer(host, worker, said, join_all(ends).await).await
 }
 
 /// `None` for `null`, as handlers of this process have it.
@@ -75,6 +79,7 @@ fn result(host: &Host, result: Option<Box<RawValue>>) -> Result<Option<String>, 
 /// End attempts as failed.
 ///
 /// A task with attempts left runs again after its usual pause, or the one that is asked for; the others fail for good.
+/// A repeat of what ended a task is `ok` again; of what did not, it is `lease_lost`: others may have the task.
 #[utoipa::path(
     post,
     path = "/api/v1/leases/fail",
@@ -93,7 +98,8 @@ pub(in crate::router) async fn fail_leases(
     ends: Json<Ends<Failure>>,
 ) -> Result<HttpResponse, Problem> {
     let (worker, items) = (worker(&caller, &ends.0.worker)?, ends.0.items);
-    settle(&host, &worker, items, |run, item| {
+    let ends = &[TaskState::Failed, TaskState::Cancelled];
+    settle(&host, &worker, items, ends, |run, item| {
         let next = item.next(&host, run)?;
         let error = json!({
             "at": host.tasks().clock().now().micros(),
@@ -126,7 +132,7 @@ pub(in crate::router) async fn snooze_leases(
     ends: Json<Ends<Pause>>,
 ) -> Result<HttpResponse, Problem> {
     let (worker, items) = (worker(&caller, &ends.0.worker)?, ends.0.items);
-    settle(&host, &worker, items, |_, item| {
+    settle(&host, &worker, items, CANCELLED, |_, item| {
         let time = delay(Some(item.delay_s))?.unwrap_or_default();
         Ok((Next::Snooze(time), None))
     })
@@ -153,8 +159,12 @@ pub(in crate::router) async fn release_leases(
     ends: Json<Ends<Release>>,
 ) -> Result<HttpResponse, Problem> {
     let (worker, items) = (worker(&caller, &ends.0.worker)?, ends.0.items);
-    settle(&host, &worker, items, |_, _| Ok((Next::Release, None))).await
+    let release = |_: &_, _: &_| Ok((Next::Release, None));
+    settle(&host, &worker, items, CANCELLED, release).await
 }
+
+/// Whatever its worker says, a task ends so that somebody wants to end.
+const CANCELLED: &[TaskState] = &[TaskState::Cancelled];
 
 type Wish = Result<(Next, Option<serde_json::Value>), &'static str>;
 
@@ -163,8 +173,10 @@ async fn settle<T: Claimed>(
     host: &Host,
     worker: &Arc<str>,
     items: Vec<T>,
+    ends: &'static [TaskState],
     wish: impl Fn(&Run, &T) -> Wish,
 ) -> Result<HttpResponse, Problem> {
+    let said = Said::new(&items, ends);
     let runs = runs(host, worker, &items).await?;
     let (tasks, wish) = (host.tasks(), &wish);
     let ends = runs.into_iter().zip(items).map(|(run, item)| async move {
@@ -184,11 +196,18 @@ async fn settle<T: Claimed>(
         let moved = tasks.settle(settled).await?;
         Ok(Outcome::held(item.id(), moved.is_some()))
     });
-    answer(join_all(ends).await)
+    answer(host, worker, said, join_all(ends).await).await
 }
 
-fn answer(outcomes: Vec<Result<Outcome, GroupError>>) -> Result<HttpResponse, Problem> {
+async fn answer(
+    host: &Host,
+    worker: &str,
+    said: Said,
+    outcomes: Vec<Result<Outcome, GroupError>>,
+) -> Result<HttpResponse, Problem> {
     let items: Result<Vec<_>, _> = outcomes.into_iter().collect();
-    let items = items.map_err(Error::from)?;
+    let items = said
+        .again(host, worker, items.map_err(Error::from)?)
+        .await?;
     Ok(HttpResponse::Ok().json(Outcomes { items }))
 }

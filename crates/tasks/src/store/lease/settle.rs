@@ -66,7 +66,8 @@ pub(crate) struct Moved {
     pub(crate) queue: String,
 }
 
-/// Gives tasks back; answers each whose lease held, with its new state.
+/// Gives tasks back; answers each whose lease held, with its new state. One that ends keeps its worker, which may ask
+/// whether it did.
 pub(crate) async fn settle(
     conn: &mut Conn,
     now: Now,
@@ -85,7 +86,8 @@ pub(crate) async fn settle(
                          finished_at = case when t.cancel_requested or b.state >= 4 then n.now end,
                          conc_key = coalesce(t.conc_key,
                            (select '' from task_queue q where q.name = t.queue and q.keyed)),
-                         lease_until = null, deadline_at = null, worker = null
+                         lease_until = null, deadline_at = null,
+                         worker = case when t.cancel_requested or b.state >= 4 then t.worker end
                        from unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
                            $8::jsonb[]) as b (seq, lease, worker, state, delay, back, error),
                          (select coalesce($1::bigint, (select now from task_clock)) as now) n
@@ -117,7 +119,8 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
                      '$[#]', json(b.value ->> 6)) end,
                  finished_at = case when cancel_requested or b.value ->> 3 >= 4 then $1 end,
                  conc_key = coalesce(conc_key, (select '' from task_queue q where q.name = task.queue and q.keyed)),
-                 lease_until = null, deadline_at = null, worker = null
+                 lease_until = null, deadline_at = null,
+                 worker = case when cancel_requested or b.value ->> 3 >= 4 then worker end
                from json_each($2) b
                where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
                  and task.worker = (b.value ->> 2)

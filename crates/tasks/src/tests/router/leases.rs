@@ -7,7 +7,7 @@ use super::{Site, of, subject};
 use crate::batch::ClaimItem;
 use crate::router::leases::held::Held;
 use crate::tests::seconds;
-use crate::{Settings, TaskState};
+use crate::{Settings, TaskId, TaskState};
 
 fn wants(wait_s: u64) -> Value {
     json!({ "worker": "w1", "queues": ["default"], "max": 10, "wait_s": wait_s })
@@ -28,23 +28,63 @@ both! {
         let running = site.get("root", "/leases?queue=default").await.is(200);
         assert_eq!(running["items"][0]["worker"], format!("{}:w1", subject("robot")));
 
-        for (verb, index, more, state) in [
-            ("complete", 0, json!({ "result": { "ok": true } }), "succeeded"),
-            ("fail", 1, json!({ "error": "no route", "code": "net" }), "scheduled"),
-            ("fail", 2, json!({ "error": "never", "dead": true }), "failed"),
-            ("snooze", 3, json!({ "delay_s": 60 }), "scheduled"),
-            ("release", 4, json!({}), "ready"),
+        let lost = json!("lease_lost");
+        for (verb, index, more, state, repeat) in [
+            ("complete", 0, json!({ "result": { "ok": true } }), "succeeded", &Value::Null),
+            ("fail", 1, json!({ "error": "no route", "code": "net" }), "scheduled", &lost),
+            ("fail", 2, json!({ "error": "never", "dead": true }), "failed", &Value::Null),
+            ("snooze", 3, json!({ "delay_s": 60 }), "scheduled", &lost),
+            ("release", 4, json!({}), "ready", &lost),
         ] {
             let item = of(&leases[index], more);
             assert_eq!(site.end("robot", verb, item.clone()).await["ok"], true, "{verb}");
             let path = format!("/tasks/{}", leases[index]["id"].as_str().unwrap());
             assert_eq!(site.get("ada", &path).await.is(200)["state"], state, "{verb}");
             let again = site.end("robot", verb, item).await;
-            assert_eq!((&again["ok"], &again["code"]), (&json!(false), &json!("lease_lost")), "{verb}");
+            assert_eq!((&again["ok"], &again["code"]), (&json!(repeat.is_null()), repeat), "{verb}");
         }
         let failed = site.get("ada", &format!("/tasks/{}", leases[1]["id"].as_str().unwrap())).await.is(200);
         let error = &failed["errors"][0];
         assert_eq!((&error["code"], &error["error"], &error["attempt"]), (&json!("net"), &json!("no route"), &json!(1)));
+    }
+
+    async fn whoever_lost_the_answer_says_it_again_and_the_first_result_stands(db: Db) {
+        let site = Site::new(db).await;
+        let id: TaskId = site.task().await.parse().unwrap();
+        let lease = site.lease().await;
+        let first = of(&lease, json!({ "result": 1 }));
+        let twice = json!({ "worker": "w1", "items": [first, of(&lease, json!({ "result": 2 }))] });
+        let said = site.post("robot", "/leases/complete", twice).await.is(200);
+        assert_eq!((&said["items"][0]["ok"], &said["items"][1]["ok"]), (&json!(true), &json!(true)));
+        site.bed.tasks.sweep().await.unwrap();
+        assert_eq!(site.end("robot", "complete", of(&lease, json!({ "result": 3 }))).await["ok"], true);
+        assert_eq!(site.bed.status(id).await.result.as_deref(), Some("1"));
+        for verb in ["fail", "release", "heartbeat"] {
+            let more = if verb == "fail" { json!({ "error": "e" }) } else { json!({}) };
+            assert_eq!(site.end("robot", verb, of(&lease, more)).await["code"], "lease_lost", "{verb}");
+        }
+        assert_eq!(site.end("drone", "complete", of(&lease, json!({}))).await["code"], "lease_lost");
+        let mut older = of(&lease, json!({}));
+        older["lease"] = json!(0);
+        assert_eq!(site.end("robot", "complete", older).await["code"], "lease_lost");
+    }
+
+    async fn what_failed_and_was_asked_for_again_is_nobodys(db: Db) {
+        let site = Site::new(db).await;
+        let path = format!("/tasks/{}", site.task().await);
+        let lease = site.lease().await;
+        let dead = of(&lease, json!({ "error": "never", "dead": true }));
+        for swept in [false, true] {
+            if swept {
+                site.bed.tasks.sweep().await.unwrap();
+            }
+            assert_eq!(site.end("robot", "fail", dead.clone()).await["ok"], true);
+            assert_eq!(site.end("robot", "complete", of(&lease, json!({}))).await["code"], "lease_lost");
+        }
+        site.post("root", &format!("{path}/retry"), Value::Null).await.is(202);
+        assert_eq!(site.end("robot", "fail", dead.clone()).await["code"], "lease_lost");
+        site.post("root", &format!("{path}/cancel"), Value::Null).await.is(200);
+        assert_eq!(site.end("robot", "fail", dead).await["code"], "lease_lost", "somebody else ended it");
     }
 
     async fn the_last_attempt_fails_for_good(db: Db) {

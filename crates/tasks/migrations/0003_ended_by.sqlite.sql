@@ -1,0 +1,2 @@
+-- The one table keeps who ended a task: nothing to add.
+select 1;
