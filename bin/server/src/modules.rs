@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 #[cfg(feature = "users")]
-use cgcg_core::{AccountObserver, NoPublisher, Publisher};
+use cgcg_core::AccountObserver;
 use cgcg_core::{Authenticator, Clock, Db};
+#[cfg(any(feature = "users", feature = "tasks"))]
+use cgcg_core::{NoPublisher, Publisher};
 use cgcg_web::Module;
 
 use crate::Failure;
@@ -39,7 +41,7 @@ pub(crate) struct Built {
 impl Built {
     /// Makes every feature, in the order in which each finds what it needs.
     pub(crate) fn new(parts: &Parts<'_>) -> Result<Self, Failure> {
-        #[cfg(feature = "users")]
+        #[cfg(any(feature = "users", feature = "tasks"))]
         let publisher: Arc<dyn Publisher> = Arc::new(NoPublisher);
         #[cfg(feature = "users")]
         let directory = cgcg_users::Directory::new(parts.clock.clone(), publisher.clone());
@@ -47,10 +49,11 @@ impl Built {
         #[cfg(feature = "users")]
         let observers: Vec<Arc<dyn AccountObserver>> = Vec::new();
         #[cfg(feature = "tasks")]
-        let tasks = cgcg_tasks::Service::new(
+        let tasks = cgcg_tasks::Service::with_publisher(
             parts.db.clone(),
             parts.clock.clone(),
             parts.settings.tasks.clone(),
+            publisher.clone(),
         );
         #[cfg(all(feature = "auth", feature = "tasks"))]
         let queue = Some(crate::own_tasks::queue(&tasks));

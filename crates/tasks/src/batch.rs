@@ -8,6 +8,7 @@ use cgcg_core::{Batch, BoxFuture, Clock, Conn};
 use metrics::{counter, histogram};
 
 use crate::gate::{Places, Taken, take};
+use crate::message::Announcer;
 use crate::service::create::{Wanted, create_all};
 use crate::store::claim::Request;
 use crate::store::enqueue::NewRow;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) bells: Arc<Bells>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) ends: Arc<Ends>,
+    pub(crate) announcer: Announcer,
     pub(crate) keep_payload: bool,
     pub(crate) relaxed_complete: bool,
 }
@@ -103,21 +105,38 @@ impl Shared {
     }
 
     /// Once this commits, whoever waits for the end of these hears of it.
-    pub(crate) fn ring_succeeded(&self, conn: &mut Conn, ids: Vec<TaskId>) {
+    ///
+    /// # Errors
+    /// Of the database: nobody could be told, so they must not end.
+    pub(crate) async fn ring_succeeded(
+        &self,
+        conn: &mut Conn,
+        ids: Vec<TaskId>,
+    ) -> sqlx::Result<()> {
+        let succeeded = ids.iter().map(|id| (*id, 4));
+        self.announcer.ended(conn, succeeded).await?;
         let ends = self.ends.clone();
         conn.on_commit(move || ends.ring(ids));
+        Ok(())
     }
 
-    /// As [`Shared::ring_succeeded`], for those that failed or were cancelled: they are swept up as well.
-    pub(crate) fn ring_ended(&self, conn: &mut Conn, ids: Vec<TaskId>) {
-        if ids.is_empty() {
-            return;
+    /// As [`Shared::ring_succeeded`], for those among `moved` that failed or were cancelled: they are swept up as well.
+    pub(crate) async fn ring_ended(
+        &self,
+        conn: &mut Conn,
+        moved: impl Iterator<Item = (TaskId, i16)>,
+    ) -> sqlx::Result<()> {
+        let ended: Vec<_> = moved.filter(|(_, state)| *state >= 4).collect();
+        if ended.is_empty() {
+            return Ok(());
         }
+        self.announcer.ended(conn, ended.iter().copied()).await?;
         let (bells, ends) = (self.bells.clone(), self.ends.clone());
         conn.on_commit(move || {
-            ends.ring(ids);
+            ends.ring(ended.into_iter().map(|(id, _)| id));
             bells.ended();
         });
+        Ok(())
     }
 }
 
@@ -221,7 +240,7 @@ impl Batch for Complete {
             let ended: HashSet<Fence> = ended.into_iter().collect();
             let held = |done: &&Done| ended.contains(&done.fence);
             let ids = items.iter().filter(held).map(|done| done.id).collect();
-            self.0.ring_succeeded(conn, ids);
+            self.0.ring_succeeded(conn, ids).await?;
             Ok(items.iter().map(|done| held(&done)).collect())
         })
     }
@@ -247,8 +266,8 @@ impl Batch for Settle {
             histogram!("cgcg_tasks_batch_size", "op" => "settle").record(items.len() as f64);
             let now = self.0.now(conn);
             let moved = store::lease::settle(conn, now, items).await?;
-            let ended = moved.iter().filter(|task| task.state >= 4);
-            self.0.ring_ended(conn, ended.map(|task| task.id).collect());
+            let ended = moved.iter().map(|task| (task.id, task.state));
+            self.0.ring_ended(conn, ended).await?;
             let ready = moved.iter().filter(|task| task.state == 2);
             self.0
                 .ring_ready(conn, ready.map(|task| task.queue.as_str()));

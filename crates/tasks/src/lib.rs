@@ -6,6 +6,7 @@ mod error;
 mod gate;
 mod host;
 mod limits;
+mod message;
 #[cfg(feature = "router")]
 mod router;
 mod schemas;
@@ -26,13 +27,14 @@ use cgcg_core::{Migrations, Step};
 pub use cgcg_core::{TaskFailure, TaskState, TaskStatus};
 pub use error::Error;
 pub use host::Host;
+pub use message::TOPICS;
 pub use schemas::{
     Cancelled, Created, Lease, Name, Overlap, Payload, Queue, QueueLimits, QueueLoad, QueueName,
     Rate, Schedule, ScheduleCreate, ScheduleUpdate, TaskCreate, TaskFilter, TaskId, TaskLine,
     TaskUpdate, WorkerLine,
 };
 pub use service::{Answered, IdempotencyKey, Service};
-pub use settings::Settings;
+pub use settings::{Announce, Settings};
 pub use typed::{Defaults, TaskBuilder, TypedTask};
 pub use worker::{Handlers, TaskCtx, TaskError, Worker};
 

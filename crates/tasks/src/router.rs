@@ -12,13 +12,15 @@ mod tasks;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig, resource, scope};
-use cgcg_core::{BoxFuture, Health, Migrations, Principal, ScopeInfo, ScopeSpec, Worker};
+use cgcg_core::{
+    BoxFuture, Health, Migrations, Principal, ScopeInfo, ScopeSpec, TopicSpec, Worker,
+};
 use cgcg_web::{Module, etag};
 use serde::Serialize;
 use utoipa::OpenApi;
 
 use crate::scopes::{self, Admin};
-use crate::{Error, Host, MIGRATIONS, TaskId};
+use crate::{Error, Host, MIGRATIONS, TOPICS, TaskId};
 pub(crate) use shared::Shared;
 
 impl Module for Host {
@@ -92,6 +94,10 @@ impl Module for Host {
 
     fn scopes(&self) -> &'static [ScopeInfo] {
         scopes::ALL
+    }
+
+    fn topics(&self) -> &'static [TopicSpec] {
+        TOPICS
     }
 
     fn workers(&self) -> Vec<Worker> {

@@ -20,11 +20,12 @@ use std::sync::Arc;
 
 pub use once::{Answered, IdempotencyKey};
 
-use cgcg_core::{Clock, Conn, Db, Joined};
+use cgcg_core::{Clock, Conn, Db, Joined, Publisher};
 use tokio::sync::Mutex;
 
 use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
 use crate::gate::Places;
+use crate::message::Announcer;
 use crate::wake::{Bells, Ends, Notes};
 use crate::{Error, Settings};
 use health::Turns;
@@ -54,12 +55,33 @@ struct Inner {
 impl Service {
     /// Works on a database where [`crate::MIGRATIONS`] have run, with settings whose `validate` found nothing.
     pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self::build(db, clock, settings, None)
+    }
+
+    /// As [`Service::new`]; `publisher` is told of tasks that end, in the transaction in which they do. Which of them,
+    /// `announce` of the settings says.
+    pub fn with_publisher(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        publisher: Arc<dyn Publisher>,
+    ) -> Self {
+        Self::build(db, clock, settings, Some(publisher))
+    }
+
+    fn build(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        publisher: Option<Arc<dyn Publisher>>,
+    ) -> Self {
         let notes = Notes::new(&db, clock.clone(), settings.notify);
         let shared = Shared {
             clock,
             bells: Arc::new(Bells::default()),
             notes: Arc::new(notes),
             ends: Arc::new(Ends::default()),
+            announcer: Announcer::new(publisher, settings.announce),
             keep_payload: settings.keep_payload,
             relaxed_complete: settings.relaxed_complete,
         };

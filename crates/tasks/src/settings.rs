@@ -5,6 +5,18 @@ use serde::Deserialize;
 
 use crate::QueueName;
 
+/// Of which ends of tasks others are told. See [`crate::TOPICS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Announce {
+    /// Of none.
+    None,
+    /// Of tasks that failed for good.
+    Failed,
+    /// Of all.
+    All,
+}
+
 /// The section `tasks`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -52,6 +64,8 @@ pub struct Settings {
     pub keep_payload: bool,
     /// How long a repeated `Idempotency-Key` gets the first answer. 1 min to 7 d.
     pub idempotency_window: Span,
+    /// Of which ends of tasks others are told: `none`, `failed` for good, or `all`.
+    pub announce: Announce,
     /// Id of a principal, and the queues that it may take tasks from by HTTP; a `*` at the end stands for anything.
     /// Empty: whoever has the scope `tasks:work` may take from every queue but the program's own.
     pub work_queues: BTreeMap<String, Vec<String>>,
@@ -80,6 +94,7 @@ impl Default for Settings {
             keep_failed: Span::days(30),
             keep_payload: true,
             idempotency_window: Span::days(1),
+            announce: Announce::Failed,
             work_queues: BTreeMap::new(),
         }
     }

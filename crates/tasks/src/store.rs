@@ -3,6 +3,7 @@
 //! The first bound value is the time, wherever a statement needs it: see [`Now`]. Each change of a state is one
 //! conditional statement. No row back means that the state had moved on; it is never tried without the condition.
 
+pub(crate) mod announce;
 pub(crate) mod blob;
 pub(crate) mod change;
 pub(crate) mod claim;

@@ -1,3 +1,4 @@
+mod announce;
 mod change;
 mod create;
 mod cron;

@@ -24,7 +24,8 @@ impl Service {
         };
         let running = state(changed.state) == TaskState::Running;
         if !running {
-            self.0.shared.ring_ended(&mut conn, vec![id]);
+            let ended = std::iter::once((id, changed.state));
+            self.0.shared.ring_ended(&mut conn, ended).await?;
         }
         conn.commit().await?;
         if running {

@@ -48,7 +48,7 @@ impl Service {
         {
             return Err(Error::LeaseLost);
         }
-        self.0.shared.ring_succeeded(conn, vec![id]);
+        self.0.shared.ring_succeeded(conn, vec![id]).await?;
         Ok(())
     }
 }

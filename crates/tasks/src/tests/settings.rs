@@ -26,6 +26,7 @@ fn the_sample_names_every_default() {
         format!("keep_failed = \"{}\"", defaults.keep_failed),
         format!("keep_payload = {}", defaults.keep_payload),
         format!("idempotency_window = \"{}\"", defaults.idempotency_window),
+        "announce = \"failed\"".to_owned(),
         "work_queues = {}".to_owned(),
     ];
     let sample = Settings::SAMPLE.lines().filter(|line| line.contains(" = "));
@@ -57,6 +58,7 @@ fn what_is_wrong_is_told_all_at_once() {
         keep_failed: Span::seconds(1),
         keep_payload: false,
         idempotency_window: Span::seconds(1),
+        announce: crate::Announce::None,
         work_queues: [("ada".to_owned(), vec!["default".to_owned()])].into(),
     };
     assert_eq!(wrong.validate().len(), 18);

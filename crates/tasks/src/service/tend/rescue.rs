@@ -87,10 +87,8 @@ impl Service {
             let mut conn = self.db().begin().await?;
             let now = self.0.shared.now(&conn);
             let rescued = tend::rescue(&mut conn, now, BATCH, LONGEST).await?;
-            let ended = rescued.iter().filter(|task| task.state >= 4);
-            self.0
-                .shared
-                .ring_ended(&mut conn, ended.map(|task| task.id).collect());
+            let ended = rescued.iter().map(|task| (task.id, task.state));
+            self.0.shared.ring_ended(&mut conn, ended).await?;
             if rescued.iter().any(|task| task.state == 1) {
                 self.0.shared.ring_scheduled(&mut conn);
             }
