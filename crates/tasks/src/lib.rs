@@ -31,7 +31,7 @@ pub use message::TOPICS;
 pub use schemas::{
     Cancelled, Created, Lease, Name, Overlap, Payload, Queue, QueueLimits, QueueLoad, QueueName,
     Rate, Schedule, ScheduleCreate, ScheduleUpdate, TaskCreate, TaskFilter, TaskId, TaskLine,
-    TaskUpdate, WorkerLine,
+    TaskUpdate, TraceParent, WorkerLine,
 };
 pub use service::{Answered, IdempotencyKey, Service};
 pub use settings::{Announce, Settings};

@@ -3,6 +3,7 @@ mod payload;
 mod queue;
 mod row;
 mod schedule;
+mod trace;
 mod word;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use queue::{Queue, QueueLimits, Rate};
 pub use row::TaskLine;
 pub(crate) use row::{TaskInDb, number, state, text};
 pub use schedule::{Overlap, Schedule, ScheduleCreate, ScheduleUpdate};
+pub use trace::TraceParent;
 pub use word::{Name, QueueName};
 
 /// Names a task.
@@ -47,6 +49,8 @@ pub struct TaskCreate {
     pub unique_for: Option<Duration>,
     /// What a queue's limits for each key count by: a customer, a host. 1 to 128 bytes.
     pub concurrency_key: Option<String>,
+    /// In which trace it is made; its executions belong there.
+    pub trace: Option<TraceParent>,
 }
 
 impl TaskCreate {
@@ -65,6 +69,7 @@ impl TaskCreate {
             unique_key: None,
             unique_for: None,
             concurrency_key: None,
+            trace: None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod router;
 mod schedules;
 mod settings;
 mod store;
+mod trace;
 mod wait;
 mod worker;
 

@@ -4,7 +4,7 @@ use cgcg_core::{Conn, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Created, Error, Name, Payload, QueueName, Service, TaskCreate};
+use crate::{Created, Error, Name, Payload, QueueName, Service, TaskCreate, TraceParent};
 
 /// A payload that knows which handler does it.
 pub trait TypedTask: Serialize + DeserializeOwned + Send + 'static {
@@ -145,6 +145,11 @@ impl TaskBuilder<'_> {
     /// What a queue's limits for each key count by.
     pub fn concurrency_key(self, key: impl Into<String>) -> Self {
         self.with(|new| new.concurrency_key = Some(key.into()))
+    }
+
+    /// In which trace it is made; its executions belong there.
+    pub fn trace(self, trace: TraceParent) -> Self {
+        self.with(|new| new.trace = Some(trace))
     }
 
     /// Durable when this returns.

@@ -8,6 +8,7 @@ mod handlers;
 mod keeper;
 pub(crate) mod leases;
 mod shutdown;
+mod span;
 
 use std::sync::Arc;
 use std::time::Duration;

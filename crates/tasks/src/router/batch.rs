@@ -4,8 +4,7 @@ use cgcg_web::{FieldError, Json, Problem, RequireScope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::create::{NewTask, idempotency_key, told};
-use super::owner;
+use super::create::{Maker, NewTask, idempotency_key, told};
 use super::problem::on_wire;
 use crate::{Answered, Created, Error, Host, TaskCreate, TaskId, scopes};
 
@@ -116,19 +115,19 @@ pub(super) async fn create_tasks(
     if batch.0.items.len() > MOST {
         return Err(Error::BatchTooLarge { limit: MOST }.into());
     }
-    let (owner, tasks) = (owner(&caller), host.tasks());
+    let (maker, tasks) = (Maker::new(&caller, &request), host.tasks());
     let key = idempotency_key(&request)?;
     let asked = match &key {
         Some(_) => serde_json::to_vec(&batch.0).map_err(Problem::internal)?,
         None => Vec::new(),
     };
     let items = batch.0.items.into_iter();
-    let (fit, refused) = split(items.map(|new| new.checked(&host, &owner)));
+    let (fit, refused) = split(items.map(|new| new.checked(&host, &maker)));
     let Some(key) = key else {
         let made = tasks.create_each(fit).await?;
         return Ok(HttpResponse::Ok().json(merge(refused, made)));
     };
-    let answered = tasks.create_once(&key, &owner, &asked, fit, |made| {
+    let answered = tasks.create_once(&key, &maker.owner, &asked, fit, |made| {
         Ok(serde_json::to_vec(&merge(refused, made)).unwrap_or_default())
     });
     let Answered { answer, replayed } = answered.await?;

@@ -1,7 +1,7 @@
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use cgcg_core::{Invalid, Timestamp};
+use cgcg_core::{Invalid, Principal, Timestamp};
 use cgcg_web::{Json, Problem, RequireScope};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,7 +10,10 @@ use utoipa::ToSchema;
 use super::numbers::{fit, seconds};
 use super::owner;
 use super::shapes::TaskCreated;
-use crate::{Answered, Error, Host, IdempotencyKey, Name, Payload, QueueName, TaskCreate, scopes};
+use crate::{
+    Answered, Error, Host, IdempotencyKey, Name, Payload, QueueName, TaskCreate, TraceParent,
+    scopes,
+};
 
 /// A task to be made. What is absent comes from the settings.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -55,7 +58,7 @@ pub(super) fn null() -> Box<RawValue> {
 
 impl NewTask {
     /// As the service takes it.
-    pub(super) fn checked(self, host: &Host, owner: &str) -> Result<TaskCreate, Error> {
+    pub(super) fn checked(self, host: &Host, maker: &Maker) -> Result<TaskCreate, Error> {
         let invalid = |field| move |invalid: Invalid| Error::Invalid { field, invalid };
         let name = Name::parse(self.name).map_err(invalid("name"))?;
         let queue = self.queue.map(QueueName::parse).transpose();
@@ -71,7 +74,8 @@ impl NewTask {
         let payload = Payload::parse(payload).map_err(invalid("payload"))?;
         Ok(TaskCreate {
             queue,
-            owner: owner.to_owned(),
+            owner: maker.owner.clone(),
+            trace: maker.trace.clone(),
             run_at: self.run_at,
             delay: seconds("delay_s", self.delay_s)?,
             priority: fit("priority", self.priority)?,
@@ -85,8 +89,30 @@ impl NewTask {
     }
 }
 
+/// Who makes a task, and in which trace.
+pub(super) struct Maker {
+    pub(super) owner: String,
+    trace: Option<TraceParent>,
+}
+
+impl Maker {
+    /// A `traceparent` that is none, or one of several, is as none: the trace begins anew.
+    pub(super) fn new(caller: &Principal, request: &HttpRequest) -> Self {
+        let mut traces = request.headers().get_all("traceparent");
+        let trace = match (traces.next(), traces.next()) {
+            (Some(trace), None) => trace.to_str().ok().and_then(|text| text.parse().ok()),
+            _ => None,
+        };
+        Self {
+            owner: owner(caller),
+            trace,
+        }
+    }
+}
+
 /// Make a task.
 ///
+/// A valid `traceparent` of the request stays with the task: whoever works on it gets it.
 /// Where a live task of yours has its unique key, the answer is 200 with that one.
 #[utoipa::path(
     post,
@@ -115,14 +141,14 @@ pub(super) async fn create_task(
     request: HttpRequest,
     new: Json<NewTask>,
 ) -> Result<HttpResponse, Problem> {
-    let (owner, tasks) = (owner(&caller), host.tasks());
+    let (maker, tasks) = (Maker::new(&caller, &request), host.tasks());
     let Some(key) = idempotency_key(&request)? else {
-        let created = tasks.create(new.0.checked(&host, &owner)?).await?;
+        let created = tasks.create(new.0.checked(&host, &maker)?).await?;
         return Ok(created_as(&created.into()));
     };
     let asked = serde_json::to_vec(&new.0).map_err(Problem::internal)?;
-    let new = new.0.checked(&host, &owner)?;
-    let answered = tasks.create_once(&key, &owner, &asked, vec![new], |mut made| {
+    let new = new.0.checked(&host, &maker)?;
+    let answered = tasks.create_once(&key, &maker.owner, &asked, vec![new], |mut made| {
         let created = made.pop().ok_or(Error::NotFound)??;
         Ok(serde_json::to_vec(&TaskCreated::from(created)).unwrap_or_default())
     });

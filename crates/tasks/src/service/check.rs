@@ -62,6 +62,7 @@ impl Service {
                 timeout_us: micros(timeout),
                 unique_key,
                 conc_key: new.concurrency_key,
+                trace: new.trace.map(|trace| trace.to_string()),
                 payload: new.payload.into_string(),
             },
         })

@@ -35,6 +35,7 @@ pub(crate) struct Claimed {
     /// Always there once [`claim`] is done.
     pub(crate) payload: Option<Vec<u8>>,
     pub(crate) conc_key: Option<String>,
+    pub(crate) trace: Option<String>,
 }
 
 /// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue has limits.
@@ -102,7 +103,7 @@ async fn sqlite(
                    order by priority, run_at, seq limit $3)
                  and ($7 or not exists (select 1 from task_queue where name = $2 and gated))
                returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload,
-                 conc_key";
+                 conc_key, trace";
     let names = json(&wanted.names)?;
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
@@ -132,7 +133,7 @@ async fn postgres(
                  deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
                from n where t.seq = any (array(select seq from c))
                returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
-                 t.timeout_us, t.payload, t.conc_key";
+                 t.timeout_us, t.payload, t.conc_key, t.trace";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)

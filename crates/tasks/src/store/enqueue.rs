@@ -24,6 +24,8 @@ pub(crate) struct NewRow {
     pub(crate) unique_key: Option<Vec<u8>>,
     /// What limits for each key count by.
     pub(crate) conc_key: Option<String>,
+    /// A W3C `traceparent`.
+    pub(crate) trace: Option<String>,
     pub(crate) payload: String,
 }
 
@@ -58,7 +60,7 @@ pub(crate) async fn enqueue(
     }
 }
 
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 13;
 
 /// Three texts, so that each stays prepared: for 64, 8 and 1 rows.
 static SQLITE: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
@@ -66,7 +68,7 @@ static SQLITE: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
         let tuples: Vec<String> = (0..rows).map(|row| sqlite_tuple(row * COLUMNS + 1)).collect();
         let sql = format!(
             "insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
-               unique_key, conc_key, payload, created_at)
+               unique_key, conc_key, trace, payload, created_at)
              values {}
              on conflict (unique_key) where unique_key is not null and state < 4 do nothing
              returning seq, id",
@@ -90,12 +92,13 @@ fn sqlite_tuple(before: usize) -> String {
         timeout,
         unique,
         lane,
+        trace,
         payload,
     ] = std::array::from_fn(|column| format!("${}", before + column + 1));
     format!(
         "({id}, {owner}, {queue}, {name}, case when {run_at} > $1 then 1 else 2 end, {priority}, \
          coalesce({run_at}, $1), {tick}, {attempts}, {timeout}, {unique}, \
-         coalesce({lane}, (select '' from task_queue where name = {queue} and keyed)), {payload}, $1)"
+         coalesce({lane}, (select '' from task_queue where name = {queue} and keyed)), {trace}, {payload}, $1)"
     )
 }
 
@@ -131,6 +134,7 @@ async fn sqlite(
                 .bind(row.timeout_us)
                 .bind(row.unique_key.as_deref())
                 .bind(row.conc_key.as_deref())
+                .bind(row.trace.as_deref())
                 .bind(small(&row.payload));
         }
         query.fetch_all(c).await?
@@ -154,14 +158,16 @@ fn small(payload: &str) -> Option<&[u8]> {
 
 async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<Vec<TaskId>> {
     let sql = "insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
-                 unique_key, conc_key, payload, created_at)
+                 unique_key, conc_key, trace, payload, created_at)
                select x.id, x.owner, x.queue, x.name, case when x.run_at > c.now then 1 else 2 end, x.priority,
                  coalesce(x.run_at, c.now), x.tick_at, x.max_attempts, x.timeout_us, x.unique_key,
-                 coalesce(x.conc_key, (select '' from task_queue q where q.name = x.queue and q.keyed)), x.payload, c.now
+                 coalesce(x.conc_key, (select '' from task_queue q where q.name = x.queue and q.keyed)), x.trace, x.payload,
+                 c.now
                from (select coalesce($1::bigint, (select now from task_clock)) as now) c,
                  unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::bigint[],
-                   $9::int[], $10::bigint[], $11::bytea[], $12::text[], $13::bytea[])
-                 as x (id, owner, queue, name, priority, run_at, tick_at, max_attempts, timeout_us, unique_key, conc_key, payload)
+                   $9::int[], $10::bigint[], $11::bytea[], $12::text[], $13::text[], $14::bytea[])
+                 as x (id, owner, queue, name, priority, run_at, tick_at, max_attempts, timeout_us, unique_key, conc_key,
+                   trace, payload)
                on conflict (unique_key) where unique_key is not null and state < 4 do nothing
                returning seq, id";
     let stored: Vec<Stored> = on!(conn, |c| sqlx::query_as(sql)
@@ -177,6 +183,7 @@ async fn postgres(conn: &mut Conn, now: Now, rows: &[&NewRow]) -> sqlx::Result<V
         .bind(column(rows, |row| row.timeout_us))
         .bind(column(rows, |row| row.unique_key.clone()))
         .bind(column(rows, |row| row.conc_key.clone()))
+        .bind(column(rows, |row| row.trace.clone()))
         .bind(column(rows, |row| row.payload.clone().into_bytes()))
         .fetch_all(c)
         .await?);

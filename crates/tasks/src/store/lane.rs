@@ -72,7 +72,7 @@ async fn sqlite(
                      order by s.priority, s.run_at, s.seq limit $8))
                  where rn <= room order by priority, run_at, seq limit $3)
                returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload,
-                 conc_key";
+                 conc_key, trace";
     let (names, lanes) = (json(&wanted.names)?, json(&rooms)?);
     let largest = rooms
         .iter()
@@ -110,7 +110,7 @@ async fn postgres(
                  deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
                from n where t.seq = any (array(select seq from p)) and t.state = 2
                returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
-                 t.timeout_us, t.payload, t.conc_key";
+                 t.timeout_us, t.payload, t.conc_key, t.trace";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)

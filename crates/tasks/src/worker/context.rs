@@ -20,6 +20,7 @@ pub struct TaskCtx {
     attempt: u32,
     max_attempts: u32,
     tick: Option<Timestamp>,
+    trace: Option<Arc<str>>,
     cancelled: CancellationToken,
     /// On the monotonic clock.
     until: Duration,
@@ -42,6 +43,7 @@ impl TaskCtx {
             attempt: task.attempt.unsigned_abs(),
             max_attempts: task.max_attempts.unsigned_abs(),
             tick: task.tick_at,
+            trace: task.trace.as_deref().map(Into::into),
             cancelled,
             until,
         }
@@ -65,6 +67,11 @@ impl TaskCtx {
     /// The time for which a schedule made it.
     pub const fn tick(&self) -> Option<Timestamp> {
         self.tick
+    }
+
+    /// The W3C `traceparent` of whoever made it, to be sent along with what is done for it.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     /// `<task>:<lease>`: names this execution alone, and grows with each. Give it to whoever does outside effects, to

@@ -4,12 +4,13 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use serde_json::{Value, json};
 use tokio::task::JoinError;
-use tracing::{debug, warn};
+use tracing::{Instrument, Span, debug, warn};
 
 use super::backoff::{doubled, spread};
 use super::failure::Then;
 use super::handlers::{Handler, Output};
 use super::leases::Signals;
+use super::span::span;
 use super::{Running, TaskCtx, TaskError};
 use crate::Payload;
 use crate::schemas::text;
@@ -47,11 +48,12 @@ impl Running {
         signals: Signals,
     ) {
         let fence = task.fence();
-        let started = self.tasks.clock().monotonic();
+        let (started, span) = (self.tasks.clock().monotonic(), span(&task));
         // Only names with a handler were asked for.
         if let Some(handler) = self.handlers.get(&task.name).cloned() {
-            let end = self.run(&task, &handler, asked_at, &signals).await;
+            let end = self.run(&task, &handler, asked_at, &signals, &span).await;
             let (outcome, write) = self.judge(&task, &handler, end);
+            span.record("task.outcome", outcome);
             self.write(&task, outcome, write).await;
             let seconds = (self.tasks.clock().monotonic() - started).as_secs_f64();
             histogram!("cgcg_tasks_run_seconds", "name" => task.name.clone(), "outcome" => outcome)
@@ -80,13 +82,14 @@ impl Running {
         handler: &Handler,
         asked_at: Duration,
         signals: &Signals,
+        span: &Span,
     ) -> End {
         let clock = self.tasks.clock();
         let until = asked_at + task.timeout();
         let ctx = TaskCtx::new(self.clone(), task, signals.stop.clone(), until);
         let payload = Payload::stored(text(task.payload.clone().unwrap_or_default()));
         // A task of its own: a panic stays in it, and it can be stopped from outside.
-        let mut handler = tokio::spawn((handler.run)(ctx, payload));
+        let mut handler = tokio::spawn((handler.run)(ctx, payload).instrument(span.clone()));
         let grace = self.tasks.settings().cancel_grace.get();
         let end = tokio::select! {
             biased;

@@ -50,6 +50,9 @@ pub(in crate::router) struct LeasedTask {
     /// What is told, byte for byte.
     #[schema(value_type = Value)]
     payload: Option<Box<RawValue>>,
+    /// The `traceparent` of the request that made it, for what you do for it; `null` where there was none.
+    #[schema(required = true)]
+    traceparent: Option<String>,
 }
 
 /// Take tasks to work on.
@@ -97,6 +100,7 @@ fn leased(queue: &str, task: Claimed, ttl: Duration) -> LeasedTask {
         attempt: task.attempt.unsigned_abs(),
         max_attempts: task.max_attempts.unsigned_abs(),
         payload: raw(text(task.payload.unwrap_or_default())),
+        traceparent: task.trace,
         name: task.name,
     }
 }

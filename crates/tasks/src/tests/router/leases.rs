@@ -87,6 +87,25 @@ both! {
         assert_eq!(site.end("robot", "fail", dead).await["code"], "lease_lost", "somebody else ended it");
     }
 
+    async fn the_trace_of_the_request_comes_to_the_worker_and_a_wrong_one_does_not(db: Db) {
+        let site = Site::new(db).await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let (one, batch) = (json!({ "name": "n" }), json!({ "items": [{ "name": "n" }] }));
+        for (path, body, header, kept) in [
+            ("/tasks", &one, Some(trace), json!(trace)),
+            ("/tasks/batch", &batch, Some(trace), json!(trace)),
+            ("/tasks", &one, Some("00-0-0-0"), Value::Null),
+            ("/tasks", &one, None, Value::Null),
+        ] {
+            let headers: Vec<_> = header.iter().map(|trace| ("traceparent", *trace)).collect();
+            let made = site.ask_with("ada", Method::POST, path, body.clone(), &headers).await;
+            assert!(matches!(made.status, 200 | 201), "{}", made.text);
+            let lease = site.lease().await;
+            assert_eq!(lease["traceparent"], kept, "{path} {header:?}");
+            site.end("robot", "complete", of(&lease, json!({}))).await;
+        }
+    }
+
     async fn the_last_attempt_fails_for_good(db: Db) {
         let site = Site::new(db).await;
         let made = site.post("ada", "/tasks", json!({ "name": "n", "payload": 1, "max_attempts": 1 })).await.is(201);

@@ -3,7 +3,7 @@ use cgcg_testkit::both;
 use serde_json::json;
 
 use super::super::{Bed, new, seconds};
-use super::{adds, made, noting};
+use super::{Add, adds, made, noting};
 use crate::{Handlers, Payload, TaskCreate, TaskError, TaskState};
 
 both! {
@@ -36,6 +36,23 @@ both! {
         assert_eq!(began.lock().unwrap().len(), 2);
         assert_eq!(bed.status(id).await.errors.len(), 2);
         works.end().await;
+    }
+
+    async fn a_handler_knows_the_trace_of_whoever_made_its_task(db: Db) {
+        let bed = Bed::new(db).await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let keyed = crate::QueueLimits { max_per_key: Some(1), ..crate::QueueLimits::default() };
+        for limits in [crate::QueueLimits::default(), keyed] {
+            bed.tasks.set_limits(&"default".parse().unwrap(), limits, None).await.unwrap();
+            let made = bed.tasks.new_task(Add { a: 1, b: 2 }).trace(trace.parse().unwrap()).create().await.unwrap();
+            let handlers = Handlers::new().on_name("add", |ctx, _| async move {
+                Ok(Some(Payload::of(&ctx.traceparent()).unwrap()))
+            });
+            let works = bed.work(handlers, 4);
+            bed.until_state(made.id, TaskState::Succeeded).await;
+            assert_eq!(bed.status(made.id).await.result, Some(format!("\"{trace}\"")));
+            works.end().await;
+        }
     }
 
     async fn a_snooze_is_no_attempt(db: Db) {
