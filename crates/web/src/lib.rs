@@ -25,7 +25,7 @@ pub use connection::Connection;
 #[cfg(feature = "docs")]
 pub use docs::docs;
 pub use etag::{IfMatch, etag};
-pub use extract::{BodyLimit, Json, Path, Query, read_body};
+pub use extract::{BodyLimit, Items, Json, Path, Query, read_body};
 pub use front::Front;
 pub use module::Module;
 pub use openapi::document;

@@ -1,7 +1,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use cgcg_web::{FieldError, Json, Problem, RequireScope};
-use serde::{Deserialize, Serialize};
+use cgcg_web::{FieldError, Items, Problem, RequireScope};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::create::{Maker, NewTask, idempotency_key, told};
@@ -12,7 +12,7 @@ use crate::{Answered, Created, Error, Host, TaskCreate, TaskId, scopes};
 const MOST: usize = 1_000;
 
 /// Tasks to be made, at most 1,000.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = TaskBatch)]
 pub(super) struct Batch {
@@ -88,14 +88,15 @@ impl Outcome {
 /// Make many tasks.
 ///
 /// Each is made or refused by itself; all that are made are kept together. What is no task at all, a wrong type or an
-/// unknown field, refuses the whole request.
+/// unknown field, refuses the whole request. As `application/x-ndjson` each line is a task. At most 1,000 tasks, and as
+/// many bytes as `limits.body` of the server allows (1 MiB where it is not set).
 #[utoipa::path(
     post,
     path = "/api/v1/tasks/batch",
     tag = "tasks",
     params(("idempotency-key" = Option<String>, Header,
         description = "A name for this request, 1 to 255 letters of printable ASCII: a repeat within 24 h gets the first answer.")),
-    request_body = Batch,
+    request_body(content((Batch = "application/json"), (NewTask = "application/x-ndjson"))),
     responses(
         (status = 200, body = Made, headers(
             ("idempotency-replayed" = String, description = "`true` where the answer was given before."),
@@ -110,18 +111,19 @@ pub(super) async fn create_tasks(
     host: Data<Host>,
     caller: RequireScope<scopes::Create>,
     request: HttpRequest,
-    batch: Json<Batch>,
+    Items(items): Items<NewTask>,
 ) -> Result<HttpResponse, Problem> {
-    if batch.0.items.len() > MOST {
+    if items.len() > MOST {
         return Err(Error::BatchTooLarge { limit: MOST }.into());
     }
     let (maker, tasks) = (Maker::new(&caller, &request), host.tasks());
     let key = idempotency_key(&request)?;
+    let batch = Batch { items };
     let asked = match &key {
-        Some(_) => serde_json::to_vec(&batch.0).map_err(Problem::internal)?,
+        Some(_) => serde_json::to_vec(&batch).map_err(Problem::internal)?,
         None => Vec::new(),
     };
-    let items = batch.0.items.into_iter();
+    let items = batch.items.into_iter();
     let (fit, refused) = split(items.map(|new| new.checked(&host, &maker)));
     let Some(key) = key else {
         let made = tasks.create_each(fit).await?;

@@ -23,37 +23,45 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let media_type = body::media_type(&request);
-            if media_type != "application/json" && !media_type.ends_with("+json") {
+            if !is_json(&media_type) {
                 return Err(body::unsupported("application/json"));
             }
-            parse(&body::read_body(&request, payload).await?).map(Self)
+            parse(&body::read_body(&request, payload).await?, &[]).map(Self)
         })
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn is_json(media_type: &str) -> bool {
+    media_type == "application/json" || media_type.ends_with("+json")
+}
+
+/// What stands at `place` of the body.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], place: &[String]) -> Result<T, Problem> {
     // serde fills a struct from a list as well, by position: no name would be checked.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(rejected::field(
             "body",
-            &[],
+            place,
             "invalid type: list, expected an object",
         ));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|wrong| {
         if wrong.inner().classify() == Category::Data {
-            return rejected::field(
-                "body",
-                &rejected::place(wrong.path()),
-                &wrong.inner().to_string(),
-            );
+            let place = [place, &rejected::place(wrong.path())].concat();
+            return rejected::field("body", &place, &wrong.inner().to_string());
         }
-        body::unreadable(format!("not JSON: {}", wrong.inner()))
+        not_json(place, wrong.inner())
     })?;
-    json.end()
-        .map_err(|wrong| body::unreadable(format!("not JSON: {wrong}")))?;
+    json.end().map_err(|wrong| not_json(place, &wrong))?;
     Ok(value)
+}
+
+fn not_json(place: &[String], wrong: &serde_json::Error) -> Problem {
+    match place {
+        [] => body::unreadable(format!("not JSON: {wrong}")),
+        place => body::unreadable(format!("{}: not JSON: {wrong}", place.join("."))),
+    }
 }
 
 impl<T: Serialize> Responder for Json<T> {

@@ -145,6 +145,36 @@ both! {
         assert_eq!(listed["items"].as_array().unwrap().len(), 3);
     }
 
+    async fn a_batch_may_come_line_by_line(db: Db) {
+        let site = Site::new(db).await;
+        let send = async |lines: String, key: &str| {
+            let request = actix_web::test::TestRequest::post()
+                .uri("/api/v1/tasks/batch")
+                .insert_header(("authorization", "Bearer ada"))
+                .insert_header(("content-type", "application/x-ndjson"))
+                .insert_header(("idempotency-key", key))
+                .set_payload(lines);
+            site.send(request).await
+        };
+        let lines = "{\"name\":\"a\",\"payload\":1}\n\n{\"name\":\"a b\"}\r\n{\"name\":\"b\"}\n";
+        let made = send(lines.to_owned(), "k1").await.is(200);
+        let statuses: Vec<_> = made["items"].as_array().unwrap().iter().map(|item| item["status"].clone()).collect();
+        assert_eq!(statuses, [json!(201), json!(422), json!(201)]);
+        assert_eq!(made["items"][1]["errors"][0]["loc"], json!(["body", "items", "1", "name"]));
+        let again = send(lines.to_owned(), "k1").await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.is(200), made);
+        for (lines, status, code) in [
+            ("{\"name\":\"a\"}\n{\"name\":\"a\",\"owner\":\"eve\"}".to_owned(), 422, "unknown_field"),
+            ("{\"name\":\"a\"}\n{\"name\":".to_owned(), 400, "body_invalid"),
+            ("{\"name\":\"a\"}\n".repeat(1_001), 413, "batch_too_large"),
+        ] {
+            let refused = send(lines, "k2").await.failure();
+            assert_eq!((refused.0, refused.1.as_str()), (status, code));
+        }
+        assert_eq!(site.get("ada", "/tasks").await.is(200)["items"].as_array().unwrap().len(), 2);
+    }
+
     async fn a_payload_comes_to_the_worker_byte_for_byte(db: Db) {
         let site = Site::new(db).await;
         let payload = "{ \"b\" :1.0,  \"a\":\"\\u0000\" }";
