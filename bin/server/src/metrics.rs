@@ -18,10 +18,29 @@ const BUCKETS: [f64; 12] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
 
+/// Upper bounds of what is no answer: the work of a task, and how long it waited.
+const LONG_BUCKETS: [f64; 12] = [
+    0.001, 0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0,
+];
+
+/// How many at once.
+const SIZES: [f64; 11] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0,
+];
+
 /// Collects from now on, for the whole process.
 pub(crate) fn start() -> Result<PrometheusHandle, Failure> {
     let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?;
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Full("cgcg_tasks_run_seconds".into()),
+            &LONG_BUCKETS,
+        )?
+        .set_buckets_for_metric(
+            Matcher::Full("cgcg_tasks_start_delay_seconds".into()),
+            &LONG_BUCKETS,
+        )?
+        .set_buckets_for_metric(Matcher::Suffix("_size".into()), &SIZES)?;
     let handle = builder.install_recorder()?;
     metrics::gauge!("cgcg_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let upkeep = handle.clone();

@@ -299,6 +299,8 @@ impl Batch for Beats {
         items: &'a [BeatItem],
     ) -> BoxFuture<'a, sqlx::Result<Vec<Vec<Beaten>>>> {
         Box::pin(async move {
+            let beats: usize = items.iter().map(|item| item.beats.len()).sum();
+            histogram!("cgcg_tasks_batch_size", "op" => "beat").record(beats as f64);
             let mut answers = Vec::with_capacity(items.len());
             for item in items {
                 let now = self.0.now(conn);

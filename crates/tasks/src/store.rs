@@ -5,6 +5,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod blob;
+pub(crate) mod burden;
 pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod enqueue;

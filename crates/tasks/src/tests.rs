@@ -5,6 +5,7 @@ mod cron;
 mod health;
 mod list;
 mod maintenance;
+mod metrics;
 mod model;
 mod plans;
 mod queues;

@@ -1,4 +1,5 @@
 mod claim;
+mod count;
 mod ends;
 mod heartbeat;
 pub(crate) mod held;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use metrics::gauge;
 use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 
 use super::queues::Loads;
@@ -41,6 +42,13 @@ impl Shared {
         self.waits.try_acquire().map_err(|_| Error::TooManyWaiters)
     }
 
+    /// As [`Shared::wait`], for work to come. Who waits for the end of a task is counted where that is heard of.
+    pub(super) fn wait_for_work(&self) -> Result<Waiter<'_>, Error> {
+        let place = self.wait()?;
+        gauge!("cgcg_tasks_waiters").increment(1);
+        Ok(Waiter(place))
+    }
+
     /// Of those who wait for the same work one looks for it: a hundred idle clients cost as much as one.
     pub(super) fn turn(&self, work: &str) -> Arc<Turn<()>> {
         let mut turns = lock(&self.turns);
@@ -61,10 +69,20 @@ impl Shared {
             return Err(Error::TooManyStreams);
         }
         streams.insert(caller.to_owned(), mine + 1);
+        gauge!("cgcg_tasks_streams").increment(1);
         Ok(Stream {
             streams: self.streams.clone(),
             caller: caller.to_owned(),
         })
+    }
+}
+
+/// A place among those who wait for work.
+pub(super) struct Waiter<'a>(#[expect(dead_code, reason = "held")] SemaphorePermit<'a>);
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        gauge!("cgcg_tasks_waiters").decrement(1);
     }
 }
 
@@ -76,6 +94,7 @@ pub(super) struct Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        gauge!("cgcg_tasks_streams").decrement(1);
         let mut streams = lock(&self.streams);
         match streams.get_mut(&self.caller) {
             Some(mine) if *mine > 1 => *mine -= 1,

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::Service;
+use crate::store::burden::{Burden, burden};
 use crate::store::watch;
 
 /// How often ready work is counted at most.
@@ -14,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(15);
 const SHARE: u32 = 100;
 
 impl Service {
-    /// Shows how much is ready, and since when; until `stop`.
+    /// Shows how much is ready, and since when, and what the database carries along; until `stop`.
     pub(super) async fn measure_until(&self, stop: &CancellationToken) {
         let mut known = BTreeSet::new();
         loop {
@@ -47,6 +48,24 @@ impl Service {
         }
         for queue in empty.difference(known) {
             show(queue, 0, 0);
+        }
+        self.weigh().await
+    }
+    /// Shows what the database carries along.
+    async fn weigh(&self) -> sqlx::Result<()> {
+        match burden(&mut self.db().read().await?).await? {
+            Burden::Postgres { dead, oldest_s } => {
+                gauge!("cgcg_tasks_dead_tuples").set(dead as f64);
+                gauge!("cgcg_tasks_oldest_xmin_seconds").set(oldest_s);
+            }
+            Burden::Sqlite { file: None } => {}
+            Burden::Sqlite { file: Some(file) } => {
+                let mut log = file.into_os_string();
+                log.push("-wal");
+                // There is none before the first write.
+                let log = tokio::fs::metadata(log).await;
+                gauge!("cgcg_tasks_wal_bytes").set(log.map_or(0, |log| log.len()) as f64);
+            }
         }
         Ok(())
     }

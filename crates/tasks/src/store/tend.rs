@@ -17,6 +17,8 @@ pub(crate) struct Rescued {
     pub(crate) state: i16,
     pub(crate) attempt: i32,
     pub(crate) lease: i64,
+    /// `lease_expired` or `timeout`.
+    pub(crate) why: String,
 }
 
 /// The time that statements see, and whether anything runs.
@@ -51,7 +53,7 @@ pub(crate) async fn rescue(
              where seq in (
                select seq from task
                where state = 3 and (lease_until < $1 or lease_until > $1 + $3 or deadline_at < $1) limit $2)
-             returning id, queue, name, state, attempt, lease"
+             returning id, queue, name, state, attempt, lease, errors ->> '$[#-1].code' as why"
         }
         Engine::Postgres => {
             "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
@@ -69,7 +71,7 @@ pub(crate) async fn rescue(
                conc_key = coalesce(conc_key, (select '' from task_queue q where q.name = t.queue and q.keyed)),
                lease_until = null, deadline_at = null, worker = null
              from n where t.seq = any (array(select seq from x))
-             returning t.id, t.queue, t.name, t.state, t.attempt, t.lease"
+             returning t.id, t.queue, t.name, t.state, t.attempt, t.lease, t.errors -> -1 ->> 'code' as why"
         }
     };
     on!(conn, |c| sqlx::query_as(sql)

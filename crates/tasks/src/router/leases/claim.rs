@@ -80,7 +80,7 @@ pub(in crate::router) async fn lease_tasks(
     let wanted = Arc::new(new.0.checked(&host, &caller)?);
     let mut held = take(&host, &wanted).await?;
     if held.count() == 0 && !wanted.wait.is_zero() {
-        let _place = host.http().wait()?;
+        let _place = host.http().wait_for_work()?;
         held = wait(&host, &wanted).await?;
     }
     let items = held.hand_over().into_iter();

@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::count;
 use super::repeats::Said;
 use super::request::worker;
 use super::runs::{Claimed, LOST, Outcome, Outcomes, runs};
@@ -59,6 +60,7 @@ pub(in crate::router) async fn complete_leases(
             result,
         };
         let held = host.tasks().complete(done).await?;
+        count::succeeded(held);
         Ok(Outcome::held(item.id, held))
     });
     answer(host, worker, said, join_all(ends).await).await
@@ -194,6 +196,7 @@ async fn settle<T: Claimed>(
             error,
         };
         let moved = tasks.settle(settled).await?;
+        count::settled(moved.as_ref(), next);
         Ok(Outcome::held(item.id(), moved.is_some()))
     });
     answer(host, worker, said, join_all(ends).await).await

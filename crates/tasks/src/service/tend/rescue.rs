@@ -94,9 +94,9 @@ impl Service {
             }
             conn.commit().await?;
             for task in &rescued {
-                counter!("cgcg_tasks_rescued_total").increment(1);
+                counter!("cgcg_tasks_rescued_total", "why" => task.why.clone()).increment(1);
                 warn!(
-                    task.id = %task.id, task.name, task.queue, task.attempt, task.lease, task.state,
+                    task.id = %task.id, task.name, task.queue, task.attempt, task.lease, task.state, task.why,
                     "a worker gave no sign of life; its task was taken away"
                 );
             }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Site, of, subject};
 use crate::batch::ClaimItem;
 use crate::router::leases::held::Held;
+use crate::tests::metrics::Kept;
 use crate::tests::seconds;
 use crate::{Settings, TaskId, TaskState};
 
@@ -104,6 +105,25 @@ both! {
             assert_eq!(lease["traceparent"], kept, "{path} {header:?}");
             site.end("robot", "complete", of(&lease, json!({}))).await;
         }
+    }
+
+    async fn what_workers_over_http_end_is_counted(db: Db) {
+        let site = Site::new(db).await;
+        let kept = Kept::default();
+        let _local = metrics::set_default_local_recorder(&kept);
+        for (verb, more) in [
+            ("complete", json!({})),
+            ("fail", json!({ "error": "e", "dead": true })),
+            ("snooze", json!({ "delay_s": 60 })),
+        ] {
+            site.task().await;
+            let lease = site.lease().await;
+            site.end("robot", verb, of(&lease, more)).await;
+        }
+        let count = |outcome| {
+            kept.counter(&format!("cgcg_tasks_finished_total name=other outcome={outcome}"))
+        };
+        assert_eq!(["succeeded", "failed", "snoozed", "retried"].map(count), [Some(1), Some(1), Some(1), None]);
     }
 
     async fn the_last_attempt_fails_for_good(db: Db) {
