@@ -70,6 +70,22 @@ fn the_environment_wins_over_the_file_and_an_option_over_both() {
 }
 
 #[test]
+#[cfg(feature = "tasks")]
+fn a_payload_that_no_body_can_carry_is_told() {
+    let setup = sqlite()
+        .with("CGCG_LIMITS__BODY", "128KiB")
+        .with("CGCG_TASKS__RESULT_LIMIT", "64KiB");
+    let output = setup.run(&["config", "check"]);
+    assert!(output.status.success());
+    let said = text(output.stdout);
+    assert!(
+        said.contains("warning: tasks.payload_limit = 256KiB is above limits.body = 128KiB"),
+        "{said}"
+    );
+    assert!(!said.contains("result_limit"), "{said}");
+}
+
+#[test]
 fn a_variable_that_only_looks_like_a_setting_is_told() {
     let setup = sqlite().with("CGCG_HTTP_LISTEN", "127.0.0.1:1");
     let said = text(setup.run(&["config", "check"]).stdout);

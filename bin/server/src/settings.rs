@@ -5,6 +5,7 @@ mod load;
 mod sample;
 mod sections;
 mod show;
+mod together;
 
 pub(crate) use load::Loaded;
 pub(crate) use sample::sample;

@@ -14,7 +14,7 @@ use crate::store::claim::Request;
 use crate::store::enqueue::NewRow;
 use crate::store::lease::{Beat, Beaten, Done, Fence, Moved, Settled};
 use crate::store::{self, Now};
-use crate::wake::{Bells, Ends, Notes};
+use crate::wake::{Bells, Ends, Labels, Notes};
 use crate::{Created, TaskId};
 
 /// What every kind of write needs.
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) bells: Arc<Bells>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) ends: Arc<Ends>,
+    pub(crate) labels: Arc<Labels>,
     pub(crate) announcer: Announcer,
     pub(crate) keep_payload: bool,
     pub(crate) relaxed_complete: bool,
@@ -70,9 +71,10 @@ impl Shared {
             }
         }
         let (bells, notes) = (self.bells.clone(), self.notes.clone());
+        let labels = self.labels.clone();
         conn.on_commit(move || {
             for (queue, (names, tasks)) in queues {
-                counter!("cgcg_tasks_created_total", "queue" => queue.clone())
+                counter!("cgcg_tasks_created_total", "queue" => labels.of(&queue))
                     .increment(tasks as u64);
                 bells.ready(&queue);
                 if !bells.takes(&queue, &names, tasks) {

@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
 use crate::gate::Places;
 use crate::message::Announcer;
-use crate::wake::{Bells, Ends, Notes};
+use crate::wake::{Bells, Ends, Labels, Notes};
 use crate::{Error, Settings};
 use health::Turns;
 
@@ -81,6 +81,7 @@ impl Service {
             bells: Arc::new(Bells::default()),
             notes: Arc::new(notes),
             ends: Arc::new(Ends::default()),
+            labels: Arc::new(Labels::new(settings.queues.keys().cloned())),
             announcer: Announcer::new(publisher, settings.announce),
             keep_payload: settings.keep_payload,
             relaxed_complete: settings.relaxed_complete,

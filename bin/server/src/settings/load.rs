@@ -10,8 +10,8 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::de::DeserializeOwned;
 
-use super::Settings;
 use super::env::Env;
+use super::{Settings, together};
 use crate::cli::Common;
 use crate::features::FEATURES;
 
@@ -120,7 +120,7 @@ impl Loaded {
             }
         };
         reader.secret_files(&mut all);
-        let warnings = reader.unknown_sections(&all);
+        let mut warnings = reader.unknown_sections(&all);
         reader.values = Figment::from(Settled(all.clone()));
         let mut settings = reader.sections();
         if !reader.values.contains("database.url") {
@@ -128,6 +128,7 @@ impl Loaded {
             reader.values = Figment::from(Settled(all)).merge(("database.url", &url));
             settings.database.url = url.into();
         }
+        warnings.extend(together::warnings(&settings));
         let Reader {
             wrong,
             sources,

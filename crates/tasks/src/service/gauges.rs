@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use metrics::gauge;
@@ -30,27 +30,29 @@ impl Service {
         }
     }
 
-    /// `known`: the queues that had something ready before.
+    /// `known`: what had something ready before, by the names that metrics have.
     pub(crate) async fn measure(&self, known: &mut BTreeSet<String>) -> sqlx::Result<()> {
         let mut conn = self.db().read().await?;
         let now = self.0.shared.now(&conn);
         let depths = watch::depths(&mut conn, now).await?;
         drop(conn);
-        let show = |queue: &str, ready: i64, age_us: i64| {
-            gauge!("cgcg_tasks_ready", "queue" => queue.to_owned()).set(ready as f64);
-            let age = Duration::from_micros(u64::try_from(age_us).unwrap_or_default());
-            gauge!("cgcg_tasks_oldest_ready_seconds", "queue" => queue.to_owned()).set(age);
-        };
-        let empty = std::mem::take(known);
+        let empty = std::mem::take(known).into_iter();
+        let mut shown: BTreeMap<String, (i64, i64)> = empty.map(|name| (name, (0, 0))).collect();
         for depth in depths {
-            show(&depth.queue, depth.ready, depth.age_us);
-            known.insert(depth.queue);
+            let name = self.0.shared.labels.of(&depth.queue);
+            let (ready, age_us) = shown.entry(name.clone()).or_default();
+            *ready += depth.ready;
+            *age_us = depth.age_us.max(*age_us);
+            known.insert(name);
         }
-        for queue in empty.difference(known) {
-            show(queue, 0, 0);
+        for (name, (ready, age_us)) in shown {
+            let age = Duration::from_micros(u64::try_from(age_us).unwrap_or_default());
+            gauge!("cgcg_tasks_ready", "queue" => name.clone()).set(ready as f64);
+            gauge!("cgcg_tasks_oldest_ready_seconds", "queue" => name).set(age);
         }
         self.weigh().await
     }
+
     /// Shows what the database carries along.
     async fn weigh(&self) -> sqlx::Result<()> {
         match burden(&mut self.db().read().await?).await? {

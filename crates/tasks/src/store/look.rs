@@ -1,21 +1,34 @@
 //! What people look at.
 
-use cgcg_core::{Conn, Timestamp, on};
+use cgcg_core::{Conn, Engine, Timestamp, on};
 use sqlx::types::Json;
 
 use crate::schemas::{Lease, TaskId};
 
-/// Running tasks, of one queue or of all, after `after`.
+/// Running tasks, of one queue or of all, after `after`. Either text keeps the planner from the order of the ids, which
+/// would lead it past all tasks.
 pub(crate) async fn leases(
     conn: &mut Conn,
     queue: Option<&str>,
     after: TaskId,
     limit: i64,
 ) -> sqlx::Result<Vec<Lease>> {
-    let sql = "select id, queue, name, coalesce(worker, '') as worker, attempt, started_at, lease_until from task
+    let sql = match conn.engine() {
+        Engine::Sqlite => {
+            "select id, queue, name, coalesce(worker, '') as worker, attempt, started_at, lease_until
+             from task indexed by task_ix_running
+             where state = 3 and queue = coalesce($1, queue) and id > $2 and started_at is not null
+               and lease_until is not null
+             order by id limit $3"
+        }
+        Engine::Postgres => {
+            "with r as materialized (
+               select id, queue, name, coalesce(worker, '') as worker, attempt, started_at, lease_until from task
                where state = 3 and queue = coalesce($1, queue) and id > $2 and started_at is not null
-                 and lease_until is not null
-               order by id limit $3";
+                 and lease_until is not null)
+             select * from r order by id limit $3"
+        }
+    };
     on!(conn, |c| sqlx::query_as(sql)
         .bind(queue)
         .bind(after)

@@ -11,7 +11,7 @@ use cgcg_testkit::both;
 use super::{Bed, LEASE, seconds};
 use crate::store::claim::Request;
 use crate::store::lease::{Beat, Done, Fence, Next, Settled};
-use crate::store::{self, change, claim, enqueue, lane, park, queue, read, tend, watch};
+use crate::store::{self, change, claim, enqueue, lane, look, park, queue, read, tend, watch};
 use crate::{TaskFilter, TaskId};
 
 /// A fifth each: ready, ready with one of 50 keys in a queue of their own, scheduled, running, failed. Those that failed
@@ -220,6 +220,11 @@ both! {
         probe.went("promote of none", "task_ix_sched", 5).await;
         assert!(tend::rescue(&mut probe.conn, now, 500, seconds(1_200)).await.unwrap().is_empty());
         probe.went("rescue of none", "task_ix_running", 4_100).await;
+        let none = TaskId::from_uuid(uuid::Uuid::nil());
+        assert!(look::leases(&mut probe.conn, None, none, 51).await.unwrap().is_empty());
+        // SQLite: 44,000 steps by this index, 108,000 by that of the ids.
+        let most = if bed.db.engine() == Engine::Sqlite { 1_600 } else { 4_100 };
+        probe.went("leases", "task_ix_running", most).await;
         if bed.db.engine() == Engine::Postgres {
             assert_eq!(tend::sweep(&mut probe.conn, 100).await.unwrap(), 100);
             probe.went("sweep", "task_ix_fin", 300).await;

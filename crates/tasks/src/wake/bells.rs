@@ -10,7 +10,7 @@ use crate::TaskId;
 /// Bells inside of one process: of workers that wait for work, one for each queue; of those who keep the queue in
 /// order; of those who hold leases.
 pub(crate) struct Bells {
-    queues: Mutex<HashMap<String, Queue>>,
+    queues: Mutex<Queues>,
     look: Notify,
     scheduled: Notify,
     ticks: Notify,
@@ -18,6 +18,42 @@ pub(crate) struct Bells {
     asked: broadcast::Sender<TaskId>,
     hears: AtomicBool,
     watched: AtomicBool,
+}
+
+/// Queues that anybody may ask for by name: those that nobody waits for any more are forgotten.
+#[derive(Default)]
+struct Queues {
+    all: HashMap<String, Queue>,
+    /// How many there may be before it is looked which to forget.
+    most: usize,
+}
+
+/// It is not looked for less.
+const FEW: usize = 64;
+
+impl Queues {
+    fn of(&mut self, name: &str) -> &mut Queue {
+        if self.all.len() >= self.most.max(FEW) && !self.all.contains_key(name) {
+            self.forget();
+            // So a look, which takes a step for each, is paid by as many newcomers.
+            self.most = self.all.len() * 2;
+        }
+        self.all.entry(name.to_owned()).or_insert_with(|| Queue {
+            bell: watch::Sender::new(()),
+            offers: Vec::new(),
+        })
+    }
+
+    fn forget(&mut self) {
+        self.all.retain(|_, queue| {
+            let offers = queue.offers.iter();
+            queue.bell.receiver_count() > 0
+                || offers
+                    .map(|offer| offer.places.strong_count())
+                    .sum::<usize>()
+                    > 0
+        });
+    }
 }
 
 struct Queue {
@@ -85,17 +121,12 @@ impl Bells {
     }
 
     fn with<T>(&self, queue: &str, then: impl FnOnce(&mut Queue) -> T) -> T {
-        let mut queues = lock(&self.queues);
-        let queue = queues.entry(queue.to_owned()).or_insert_with(|| Queue {
-            bell: watch::Sender::new(()),
-            offers: Vec::new(),
-        });
-        then(queue)
+        then(lock(&self.queues).of(queue))
     }
 
     /// Something is ready in `queue`.
     pub(crate) fn ready(&self, queue: &str) {
-        if let Some(queue) = lock(&self.queues).get(queue) {
+        if let Some(queue) = lock(&self.queues).all.get(queue) {
             queue.bell.send_replace(());
         }
     }
@@ -103,7 +134,7 @@ impl Bells {
     /// Whether so many tasks with these names find free places in this process.
     pub(crate) fn takes(&self, queue: &str, names: &BTreeSet<String>, tasks: usize) -> bool {
         let queues = lock(&self.queues);
-        let Some(queue) = queues.get(queue) else {
+        let Some(queue) = queues.all.get(queue) else {
             return false;
         };
         let knows = |offer: &&Offer| {
@@ -125,8 +156,10 @@ impl Bells {
     /// The queues that somebody here waits for.
     pub(crate) fn queues(&self) -> Vec<String> {
         let mut queues = lock(&self.queues);
-        queues.retain(|_, queue| queue.bell.receiver_count() > 0);
-        queues.keys().cloned().collect()
+        queues.forget();
+        let waited = queues.all.iter();
+        let waited = waited.filter(|(_, queue)| queue.bell.receiver_count() > 0);
+        waited.map(|(name, _)| name.clone()).collect()
     }
 
     /// Something else may have written: it is time to look.
@@ -182,5 +215,28 @@ impl Bells {
 
     pub(crate) fn set_watched(&self, watched: bool) {
         self.watched.store(watched, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_that_nobody_waits_for_any_more_are_forgotten() {
+        let bells = Bells::default();
+        let waits: Vec<_> = (0..100)
+            .map(|name| bells.listen(&format!("a{name}")))
+            .collect();
+        for name in 0..10_000 {
+            drop(bells.listen(&format!("b{name}")));
+        }
+        assert!(lock(&bells.queues).all.len() <= 200);
+        bells.ready("a7");
+        let heard = waits.iter().filter(|bell| bell.has_changed().unwrap());
+        assert_eq!(heard.count(), 1, "who waits still hears");
+        drop(waits);
+        assert!(bells.queues().is_empty());
+        assert!(lock(&bells.queues).all.is_empty());
     }
 }

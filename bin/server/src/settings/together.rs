@@ -1,0 +1,26 @@
+//! What is fine in each section, and not together.
+
+use super::Settings;
+
+/// What has less effect than it says.
+#[cfg(feature = "tasks")]
+pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+    let (body, tasks) = (settings.limits.body, &settings.tasks);
+    let limits = [
+        ("payload_limit", tasks.payload_limit),
+        ("result_limit", tasks.result_limit),
+    ];
+    let above = limits.into_iter().filter(|(_, limit)| *limit > body);
+    above
+        .map(|(key, limit)| {
+            format!(
+                "tasks.{key} = {limit} is above limits.body = {body}: over HTTP the latter holds, for the whole request"
+            )
+        })
+        .collect()
+}
+
+#[cfg(not(feature = "tasks"))]
+pub(super) fn warnings(_: &Settings) -> Vec<String> {
+    Vec::new()
+}
