@@ -145,12 +145,18 @@ async fn make(service: &Service, tasks: usize, seconds: u64) -> Made {
         };
         made.poison.extend(create(service, vec![new]).await);
     }
+    // What takes time is one of so many: the workers do some 200 of them a second.
+    let slow = (tasks / usize::try_from(200 * seconds).unwrap_or(1).max(1)).max(1);
     let batches = (seconds * 10).max(1);
     let size = tasks.div_ceil(usize::try_from(batches).unwrap_or(1)).max(1);
     for first in (0..tasks).step_by(size) {
-        let batch = (first..tasks.min(first + size)).map(|number| match number % 4 {
-            0 => new("effect", &format!("effect-{number}")),
-            _ => new("work", &format!("work-{number}")),
+        let batch = (first..tasks.min(first + size)).map(|number| {
+            let kind = match (number % slow, number / slow % 4) {
+                (0, 0) => "effect",
+                (0, _) => "work",
+                _ => "quick",
+            };
+            new(kind, &format!("{kind}-{number}"))
         });
         made.tasks.extend(create(service, batch.collect()).await);
         tokio::time::sleep(Duration::from_millis(90)).await;
