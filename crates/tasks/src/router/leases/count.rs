@@ -2,6 +2,7 @@
 
 use metrics::counter;
 
+use super::runs::{LOST, Outcome};
 use crate::store::lease::{Moved, Next};
 
 pub(super) fn succeeded(held: bool) {
@@ -19,10 +20,15 @@ pub(super) fn settled(moved: Option<&Moved>, next: Next) {
     ended(moved.map(outcome));
 }
 
-/// `None`: the lease was lost.
+/// Those that are told so.
+pub(super) fn lost(outcomes: &[Outcome]) {
+    let lost = outcomes.iter().filter(|told| told.code == Some(LOST));
+    counter!("cgcg_tasks_stale_refused_total").increment(lost.count() as u64);
+}
+
 fn ended(outcome: Option<&'static str>) {
     let Some(outcome) = outcome else {
-        return counter!("cgcg_tasks_stale_refused_total").increment(1);
+        return;
     };
     counter!("cgcg_tasks_finished_total", "name" => "other", "outcome" => outcome).increment(1);
     if outcome == "retried" {

@@ -212,5 +212,6 @@ async fn answer(
     let items = said
         .again(host, worker, items.map_err(Error::from)?)
         .await?;
+    count::lost(&items);
     Ok(HttpResponse::Ok().json(Outcomes { items }))
 }

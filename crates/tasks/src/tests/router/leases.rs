@@ -118,8 +118,11 @@ both! {
         ] {
             site.task().await;
             let lease = site.lease().await;
-            site.end("robot", verb, of(&lease, more)).await;
+            for who in ["robot", "robot", "drone"] {
+                site.end(who, verb, of(&lease, more.clone())).await;
+            }
         }
+        assert_eq!(kept.counter("cgcg_tasks_stale_refused_total"), Some(4), "a repeat of an end is not stale");
         let count = |outcome| {
             kept.counter(&format!("cgcg_tasks_finished_total name=other outcome={outcome}"))
         };
