@@ -100,6 +100,11 @@ impl Service {
         }))
     }
 
+    /// Metrics name this queue, however many others there are.
+    pub(crate) fn name_in_metrics(&self, queue: &str) {
+        self.0.shared.labels.know(queue);
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
     }

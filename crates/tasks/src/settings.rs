@@ -42,7 +42,9 @@ pub struct Settings {
     pub result_limit: Size,
     /// How often a worker looks for work that nobody told it of. 100 ms to 1 min.
     pub poll: Span,
-    /// A worker takes so many tasks at most beyond its free places: as many as began in the last 20 ms. 0 to 1000.
+    /// For queues of many short tasks: so many of each are taken at most beyond the free places, as many as began in the
+    /// last 20 ms. They count as running, an attempt included; a worker that is killed costs them one, and a pause of
+    /// the queue does not hold them. 0 to 1000.
     pub prefetch: u16,
     /// PostgreSQL: whether processes tell each other of new work by `NOTIFY`. Where they hear, `poll` is five times as
     /// long.
@@ -84,7 +86,7 @@ impl Default for Settings {
             payload_limit: Size::kib(256),
             result_limit: Size::kib(256),
             poll: Span::seconds(1),
-            prefetch: 200,
+            prefetch: 0,
             notify: true,
             relaxed_complete: false,
             shutdown_grace: Span::seconds(25),

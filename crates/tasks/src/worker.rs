@@ -98,6 +98,7 @@ impl Worker {
         let tended = tended.drop_guard();
         let mut claims = JoinSet::new();
         for slots in &*queues {
+            run.tasks.name_in_metrics(&slots.queue);
             let (queue, free) = (slots.queue.clone(), slots.free.clone());
             claims.spawn(run.clone().claim_until(queue, free, stop.clone()));
         }

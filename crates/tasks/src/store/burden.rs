@@ -34,6 +34,7 @@ pub(crate) async fn burden(conn: &mut Conn) -> sqlx::Result<Burden> {
                          (select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0)::float8
                           from pg_stat_activity
                           where datname = current_database() and pid <> pg_backend_pid()
+                            and backend_type = 'client backend'
                             and (backend_xmin is not null or backend_xid is not null)) as oldest_s";
             let (dead, oldest_s) = on!(conn, |c| sqlx::query_as(sql).fetch_one(c).await?);
             Ok(Burden::Postgres { dead, oldest_s })

@@ -17,12 +17,17 @@ impl Labels {
         Self(Mutex::new(known.into_iter().take(MOST).collect()))
     }
 
+    /// This one has its name, come what may.
+    pub(crate) fn know(&self, queue: &str) {
+        lock(&self.0).insert(queue.to_owned());
+    }
+
     pub(crate) fn of(&self, queue: &str) -> String {
         let mut known = lock(&self.0);
         if known.contains(queue) {
             return queue.to_owned();
         }
-        if known.len() == MOST {
+        if known.len() >= MOST {
             return OTHER.to_owned();
         }
         known.insert(queue.to_owned());
@@ -42,5 +47,7 @@ mod tests {
         }
         assert_eq!(labels.of("one more"), OTHER);
         assert_eq!(labels.of("7"), "7");
+        labels.know("mine");
+        assert_eq!(labels.of("mine"), "mine");
     }
 }

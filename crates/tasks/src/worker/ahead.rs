@@ -1,8 +1,10 @@
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Running;
@@ -48,19 +50,38 @@ impl Pace {
     }
 }
 
-/// A task that waits for its place.
-pub(super) struct Waits(Arc<Counts>);
+/// Where a task runs, or will.
+pub(super) enum Place {
+    Free(OwnedSemaphorePermit),
+    Waits(Waits),
+}
 
-impl Waits {
-    pub(super) fn new(counts: &Arc<Counts>) -> Self {
+/// Stands in the line for a place.
+pub(super) struct Waits {
+    turn: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>,
+    counts: Arc<Counts>,
+}
+
+impl Place {
+    /// A free place, or the last in the line.
+    pub(super) fn ask(free: Arc<Semaphore>, counts: &Arc<Counts>) -> Self {
+        let mut turn = Box::pin(free.acquire_owned());
+        // Who has asked once is in the line.
+        let asked = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Ok(place)) = asked {
+            return Self::Free(place);
+        }
         counts.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(counts.clone())
+        Self::Waits(Waits {
+            turn,
+            counts: counts.clone(),
+        })
     }
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -72,9 +93,13 @@ impl Running {
         task: &Claimed,
         asked_at: Duration,
         signals: &Signals,
-        free: Arc<Semaphore>,
+        place: Place,
         stop: &CancellationToken,
     ) -> Option<OwnedSemaphorePermit> {
+        let mut waits = match place {
+            Place::Free(place) => return Some(place),
+            Place::Waits(waits) => waits,
+        };
         let clock = self.tasks.clock();
         let patience = self.tasks.settings().beat.get().min(task.timeout() / 4);
         let until = asked_at + patience;
@@ -83,7 +108,7 @@ impl Running {
             () = stop.cancelled() => None,
             () = self.release.cancelled() => None,
             () = signals.stop.cancelled() => None,
-            place = free.acquire_owned() => place.ok().filter(|_| self.leases.trusted(task.fence())),
+            place = &mut waits.turn => place.ok().filter(|_| self.leases.trusted(task.fence())),
             () = clock.sleep(until.saturating_sub(clock.monotonic())) => None,
         }
     }
@@ -108,11 +133,32 @@ mod tests {
             after(5, 1_026),
         ];
         assert_eq!(ahead, [0, 20, 0, 200, 100]);
-        let waits = [(); 120].map(|()| Waits::new(&pace.counts()));
+        let none = Arc::new(Semaphore::new(0));
+        let waits = [(); 120].map(|()| Place::ask(none.clone(), &pace.counts()));
         pace.counts.begun.fetch_add(500, Ordering::Relaxed);
         assert_eq!(pace.ahead(Duration::from_millis(1_030), 200), 80);
         drop(waits);
         pace.counts.begun.fetch_add(500, Ordering::Relaxed);
         assert_eq!(pace.ahead(Duration::from_millis(1_034), 200), 200);
+    }
+    #[tokio::test]
+    async fn places_are_given_in_the_order_in_which_they_were_asked_for() {
+        let (free, counts) = (Arc::new(Semaphore::new(1)), Arc::default());
+        let asked = [(); 3].map(|()| Place::ask(free.clone(), &counts));
+        let [
+            Place::Free(first),
+            Place::Waits(mut second),
+            Place::Waits(mut third),
+        ] = asked
+        else {
+            panic!("one place, and two who wait");
+        };
+        drop(first);
+        let pending = tokio::select! {
+            biased;
+            _ = &mut third.turn => false,
+            place = &mut second.turn => place.is_ok(),
+        };
+        assert!(pending, "the third would have come before the second");
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Running;
-use super::ahead::{Counts, Pace, Waits};
+use super::ahead::{Counts, Pace, Place};
 use super::backoff::{doubled, spread};
 use crate::batch::ClaimItem;
 use crate::gate::Taken;
@@ -149,6 +149,13 @@ impl Running {
         let places = free.available_permits();
         let asked_at = self.tasks.clock().monotonic();
         let ahead = pace.ahead(asked_at, settings.prefetch);
+        if places + ahead == 0 {
+            // Those that wait had the place first.
+            return Ok(Got {
+                all: true,
+                limited: false,
+            });
+        }
         let wanted = ClaimItem {
             queue: queue.clone(),
             limit: places,
@@ -187,17 +194,9 @@ impl Running {
             return;
         };
         // Here, and not in the task to come: places are given in this order.
-        let place = seat.free.clone().try_acquire_owned().ok();
-        let waits = place.is_none().then(|| Waits::new(&seat.counts));
+        let place = Place::ask(seat.free, &seat.counts);
         self.executions.spawn(async move {
-            let place = match place {
-                None => {
-                    run.turn(&task, asked_at, &signals, seat.free, &seat.stop)
-                        .await
-                }
-                place => place,
-            };
-            drop(waits);
+            let place = run.turn(&task, asked_at, &signals, place, &seat.stop).await;
             let Some(place) = place else {
                 return run.give_back(&task, &signals).await;
             };

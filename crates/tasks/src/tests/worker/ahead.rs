@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Bed, new, seconds};
 use super::Works;
-use crate::{Handlers, TaskId, TaskState};
+use crate::{Handlers, Settings, TaskId, TaskState};
 
 /// One task has ended quickly, one runs until `release`, and three were taken ahead.
 struct Ahead {
@@ -46,6 +46,14 @@ impl Ahead {
     }
 }
 
+async fn bed(db: Db) -> Bed {
+    let settings = Settings {
+        prefetch: 200,
+        ..Settings::default()
+    };
+    Bed::with(db, settings).await
+}
+
 impl Bed {
     async fn is_given_back(&self, id: TaskId) -> bool {
         let status = self.status(id).await;
@@ -55,7 +63,7 @@ impl Bed {
 
 both! {
     async fn what_was_taken_ahead_begins_when_there_is_a_place(db: Db) {
-        let bed = Bed::new(db).await;
+        let bed = bed(db).await;
         let ahead = Ahead::new(&bed).await;
         ahead.release.cancel();
         for id in ahead.rest {
@@ -66,7 +74,7 @@ both! {
     }
 
     async fn what_was_taken_ahead_and_waits_is_given_back(db: Db) {
-        let bed = Bed::new(db).await;
+        let bed = bed(db).await;
         let ahead = Ahead::new(&bed).await;
         for id in &ahead.rest {
             bed.pass_until("it is given back", async || bed.is_given_back(*id).await).await;
@@ -77,7 +85,7 @@ both! {
     }
 
     async fn what_was_taken_ahead_is_given_back_at_the_end_before_what_runs_is_over(db: Db) {
-        let bed = Bed::new(db).await;
+        let bed = bed(db).await;
         let ahead = Ahead::new(&bed).await;
         ahead.works.stop.cancel();
         for id in &ahead.rest {
@@ -90,7 +98,7 @@ both! {
     }
 
     async fn what_was_taken_ahead_and_is_cancelled_never_begins(db: Db) {
-        let bed = Bed::new(db).await;
+        let bed = bed(db).await;
         let ahead = Ahead::new(&bed).await;
         bed.tasks.cancel(ahead.rest[0]).await.unwrap();
         bed.until_state(ahead.rest[0], TaskState::Cancelled).await;
