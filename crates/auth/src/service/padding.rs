@@ -2,13 +2,14 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::rand;
 use cgcg_core::Secret;
 
 use super::Service;
 use crate::password::Stored;
 use crate::{Error, store};
 
-/// Refused logins, and registrations that must not tell, take a multiple of this.
+/// Registrations that must not tell take a multiple of this, refused logins one and by chance up to one more.
 const STEP: Duration = Duration::from_millis(50);
 /// What a hash takes is waited for up to this.
 const MOST: Duration = Duration::from_secs(1);
@@ -47,6 +48,18 @@ impl Padding {
 pub(super) fn next_step(time: Duration) -> Duration {
     let end = time.as_nanos().next_multiple_of(STEP.as_nanos());
     Duration::from_nanos(u64::try_from(end).unwrap_or(u64::MAX))
+}
+
+/// A part of a step. What the machine adds to a wait is a fraction of a millisecond that depends on what it did before;
+/// among this it cannot be made out.
+fn chance() -> Duration {
+    let mut bytes = [0; 8];
+    // Without chance the steps alone remain.
+    if rand::fill(&mut bytes).is_err() {
+        return Duration::ZERO;
+    }
+    let micros = u64::from_le_bytes(bytes) % (STEP.as_micros() as u64);
+    Duration::from_micros(micros)
 }
 
 impl Service {
@@ -112,7 +125,7 @@ impl Service {
             let elapsed = self.0.clock.monotonic().saturating_sub(begun);
             let rest = self.0.padding.rest(elapsed);
             if !rest.is_zero() {
-                self.0.clock.sleep(rest).await;
+                self.0.clock.sleep(rest + chance()).await;
             }
         }
         outcome
@@ -124,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_login_ends_at_a_multiple_of_50_ms_above_the_dearest_hash() {
+    fn a_refused_login_waits_for_a_multiple_of_50_ms_above_the_dearest_hash() {
         let padding = Padding::default();
         let rest = |slowest, elapsed| {
             padding.set(Duration::from_millis(slowest));
@@ -140,5 +153,11 @@ mod tests {
             [350, 350, 400]
         );
         assert_eq!([rest(90_000, 3), rest(90_000, 1_001)], [1_000, 1_050]);
+    }
+
+    #[test]
+    fn chance_adds_less_than_a_step_and_not_the_same_each_time() {
+        let added: std::collections::BTreeSet<_> = (0..100).map(|_| chance()).collect();
+        assert!(added.len() > 90 && added.iter().all(|time| *time < STEP));
     }
 }
