@@ -16,6 +16,10 @@ pub(super) struct Pools {
     pub(super) group: Arc<Group>,
 }
 
+/// Rows that wait for their reader before SQLite's thread has to: what a batch answers, at once. With fewer, the two
+/// threads wake each other up again and again.
+const ROWS: usize = 1_024;
+
 /// The oldest release without the write-ahead-log reset bug, which could corrupt a database.
 /// Source: <https://sqlite.org/wal.html#walresetbug>
 const OLDEST: [u32; 3] = [3, 51, 3];
@@ -48,7 +52,7 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
             let wal = sqlx::query("pragma journal_mode = wal").execute(connection);
             Box::pin(async { wal.await.map(drop) })
         })
-        .connect_with(options.clone())
+        .connect_with(options.clone().row_buffer_size(ROWS))
         .await
         .map_err(|error| OpenError::of_file(error, file))?;
     let version: String = query_scalar("select sqlite_version()")

@@ -1,11 +1,13 @@
+mod text;
+
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 use cgcg_core::{Conn, Engine, Timestamp, on};
 
 use super::blob::{self, INLINE, Kind};
 use super::{Now, column};
 use crate::TaskId;
+use text::{ALL, COLUMNS, SIZES, TOLD};
 
 /// A task that is not yet stored.
 pub(crate) struct NewRow {
@@ -49,9 +51,9 @@ pub(crate) async fn enqueue(
             let mut stored = Vec::with_capacity(rows.len());
             let mut rest = rows;
             while !rest.is_empty() {
-                let (size, sql) = sqlite_text(rest.len());
-                let (chunk, others) = rest.split_at(size);
-                sqlite(conn, now, sql, chunk, &mut stored).await?;
+                let size = text::size_for(rest.len());
+                let (chunk, others) = rest.split_at(rest.len().min(SIZES[size]));
+                sqlite(conn, now, size, chunk, &mut stored).await?;
                 rest = others;
             }
             Ok(stored)
@@ -60,68 +62,11 @@ pub(crate) async fn enqueue(
     }
 }
 
-const COLUMNS: usize = 13;
-
-/// Three texts, so that each stays prepared: for 64, 8 and 1 rows.
-static SQLITE: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
-    [64, 8, 1].map(|rows| {
-        let tuples: Vec<String> = (0..rows).map(|row| sqlite_tuple(row * COLUMNS + 1)).collect();
-        let sql = format!(
-            "insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
-               unique_key, conc_key, trace, payload, created_at)
-             values {}
-             on conflict (unique_key) where unique_key is not null and state < 4 do nothing
-             returning seq, id",
-            tuples.join(", ")
-        );
-        (rows, sql)
-    })
-});
-
-/// One row whose values are bound after the first `before`.
-fn sqlite_tuple(before: usize) -> String {
-    let [
-        id,
-        owner,
-        queue,
-        name,
-        priority,
-        run_at,
-        tick,
-        attempts,
-        timeout,
-        unique,
-        lane,
-        trace,
-        payload,
-    ] = std::array::from_fn(|column| format!("${}", before + column + 1));
-    format!(
-        "({id}, {owner}, {queue}, {name}, case when {run_at} > $1 then 1 else 2 end, {priority}, \
-         coalesce({run_at}, $1), {tick}, {attempts}, {timeout}, {unique}, \
-         coalesce({lane}, (select '' from task_queue where name = {queue} and keyed)), {trace}, {payload}, $1)"
-    )
-}
-
-/// The largest text that `rows` fill, and its size.
-fn sqlite_text(rows: usize) -> (usize, &'static str) {
-    let [large, middle, one] = &*SQLITE;
-    let (size, sql) = [large, middle]
-        .into_iter()
-        .find(|(size, _)| rows >= *size)
-        .unwrap_or(one);
-    (*size, sql)
-}
-
-async fn sqlite(
-    conn: &mut Conn,
-    now: Now,
-    sql: &'static str,
-    rows: &[&NewRow],
-    stored: &mut Vec<TaskId>,
-) -> sqlx::Result<()> {
-    let back: Vec<Stored> = on!(conn, |c| {
-        let mut query = sqlx::query_as(sql).bind(now);
-        for row in rows {
+/// Binds `rows`, and nothing for as many as the text has more.
+macro_rules! bind {
+    ($query:expr, $now:expr, $rows:expr, $size:expr) => {{
+        let mut query = $query.bind($now);
+        for row in $rows {
             query = query
                 .bind(row.id)
                 .bind(&row.owner)
@@ -137,15 +82,49 @@ async fn sqlite(
                 .bind(row.trace.as_deref())
                 .bind(small(&row.payload));
         }
-        query.fetch_all(c).await?
-    });
-    stored.extend(back.iter().map(|row| row.id));
-    if rows.iter().any(|row| small(&row.payload).is_none()) {
-        let seqs: HashMap<_, _> = back.iter().map(|row| (row.id, row.seq)).collect();
-        for row in rows.iter().filter(|row| small(&row.payload).is_none()) {
-            if let Some(seq) = seqs.get(&row.id) {
-                blob::put(conn, *seq, Kind::Payload, &row.payload).await?;
-            }
+        for _ in $rows.len() * COLUMNS..$size * COLUMNS {
+            query = query.bind(None::<i64>);
+        }
+        query
+    }};
+}
+
+/// Stores rows that fit into the text of this size.
+async fn sqlite(
+    conn: &mut Conn,
+    now: Now,
+    size: usize,
+    rows: &[&NewRow],
+    stored: &mut Vec<TaskId>,
+) -> sqlx::Result<()> {
+    // What nothing keeps out need not be told of.
+    let plain = |row: &&NewRow| row.unique_key.is_none() && small(&row.payload).is_some();
+    if rows.iter().all(plain) {
+        on!(conn, |c| bind!(
+            sqlx::query(ALL[size].as_str()),
+            now,
+            rows,
+            SIZES[size]
+        )
+        .execute(c)
+        .await
+        .map(drop)?);
+        stored.extend(rows.iter().map(|row| row.id));
+        return Ok(());
+    }
+    let told: Vec<Stored> = on!(conn, |c| bind!(
+        sqlx::query_as(TOLD[size].as_str()),
+        now,
+        rows,
+        SIZES[size]
+    )
+    .fetch_all(c)
+    .await?);
+    stored.extend(told.iter().map(|row| row.id));
+    let seqs: HashMap<_, _> = told.iter().map(|row| (row.id, row.seq)).collect();
+    for row in rows.iter().filter(|row| small(&row.payload).is_none()) {
+        if let Some(seq) = seqs.get(&row.id) {
+            blob::put(conn, *seq, Kind::Payload, &row.payload).await?;
         }
     }
     Ok(())
