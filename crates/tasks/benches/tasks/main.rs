@@ -1,27 +1,39 @@
-//! How many tasks a second, and how soon. `cargo bench -p cgcg-tasks`, or with `-- postgres` behind it.
+//! How many tasks a second, and how soon: `cargo bench -p cgcg-tasks --bench tasks -- [postgres] [FIGURE…]`, where a
+//! figure is `lone`, `cycle`, `latency`, `status` or `piles`; all where none is named.
 //!
 //! One JSON line per figure. SQLite runs with `synchronous = FULL` in a file below `target`, PostgreSQL with fsync.
+
+mod piles;
+mod status;
+mod work;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cgcg_core::{Clock, Db, SystemClock};
-use cgcg_tasks::{
-    Handlers, MIGRATIONS, Name, Payload, QueueName, Service, Settings, TaskCreate, Worker,
-};
+use cgcg_tasks::{Handlers, MIGRATIONS, Service, Settings};
 use cgcg_testkit::PostgresServer;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
+use work::{PAYLOAD, Work, task};
 
 /// Tasks of one figure.
 const TASKS: usize = 30_000;
-/// Bytes of a payload.
-const PAYLOAD: usize = 200;
-const SLOTS: u16 = 1_000;
+const FIGURES: [&str; 5] = ["lone", "cycle", "latency", "status", "piles"];
 
 fn main() {
-    let postgres = std::env::args().any(|argument| argument == "postgres");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let postgres = arguments.iter().any(|argument| argument == "postgres");
+    let named: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let named: Vec<&str> = named
+        .into_iter()
+        .filter(|name| FIGURES.contains(name))
+        .collect();
+    let figures = if named.is_empty() {
+        &FIGURES[..]
+    } else {
+        &named
+    };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = tempfile(Path::new(env!("CARGO_TARGET_TMPDIR")));
     let server = postgres.then(|| PostgresServer::start().expect("PostgreSQL"));
@@ -39,15 +51,17 @@ fn main() {
                 Arc::new(SystemClock::default()),
                 Settings::default(),
             ),
-            db: db.engine().to_string(),
+            db: db.clone(),
         };
-        bench.sync(&folder);
-        bench.lone().await;
-        for creators in [64, 256, 1_000] {
-            bench.create(creators).await;
-            bench.cycle(creators).await;
+        for figure in figures {
+            match *figure {
+                "lone" => bench.lone(&folder).await,
+                "cycle" => bench.cycles().await,
+                "latency" => bench.latency().await,
+                "status" => bench.status().await,
+                _ => bench.piles().await,
+            }
         }
-        bench.latency().await;
         db.close().await;
     });
     std::fs::remove_dir_all(folder).expect("our own folder");
@@ -62,7 +76,7 @@ fn tempfile(parent: &Path) -> std::path::PathBuf {
 struct Bench {
     clock: Arc<SystemClock>,
     tasks: Service,
-    db: String,
+    db: Db,
 }
 
 impl Bench {
@@ -79,24 +93,29 @@ impl Bench {
         self.quantiles("fsync", 1, times);
     }
 
-    async fn lone(&self) {
+    async fn lone(&self, folder: &Path) {
+        self.sync(folder);
         let mut times = Vec::new();
         for _ in 0..500 {
             let start = self.clock.monotonic();
-            make(&self.tasks, "idle", "none").await;
+            let made = self.tasks.create(task("idle", "none")).await;
+            made.expect("a task");
             times.push(self.clock.monotonic() - start);
         }
         self.quantiles("lone_create", 1, times);
     }
 
-    async fn create(&self, creators: usize) {
-        let seconds = self.creators(creators, "idle").await;
-        self.rate("create", creators, seconds);
+    async fn cycles(&self) {
+        for creators in [64, 256, 1_000] {
+            let seconds = self.creators(creators, "idle").await;
+            self.rate("create", creators, seconds);
+            self.cycle(creators).await;
+        }
     }
 
     /// Create, claim and complete, until the last is done.
     async fn cycle(&self, creators: usize) {
-        let (work, done) = self.work();
+        let (work, done) = Work::count(&self.tasks, "default", TASKS);
         let start = self.clock.monotonic();
         self.creators(creators, "default").await;
         done.wait().await;
@@ -117,7 +136,7 @@ impl Bench {
             let _ = send.send(clock.monotonic().as_secs_f64() - start);
             async { Ok(None) }
         });
-        let work = Work::start(&self.tasks, handlers);
+        let work = Work::start(&self.tasks, "default", handlers);
         for _ in 0..2_000 {
             let tasks = self.tasks.clone();
             let start = self.clock.monotonic().as_secs_f64();
@@ -133,18 +152,6 @@ impl Bench {
         work.end().await;
     }
 
-    fn work(&self) -> (Work, Arc<Countdown>) {
-        let done = Arc::new(Countdown::new(TASKS));
-        let handlers = Handlers::new().on_name("count", {
-            let done = done.clone();
-            move |_, _| {
-                done.one();
-                async { Ok(None) }
-            }
-        });
-        (Work::start(&self.tasks, handlers), done)
-    }
-
     /// Seconds until all tasks are made.
     async fn creators(&self, creators: usize, queue: &'static str) -> f64 {
         let start = self.clock.monotonic();
@@ -154,7 +161,8 @@ impl Bench {
             let mine = TASKS / creators + usize::from(creator < TASKS % creators);
             running.spawn(async move {
                 for _ in 0..mine {
-                    make(&tasks, queue, "count").await;
+                    let made = tasks.create(task(queue, "count")).await;
+                    made.expect("a task");
                 }
             });
         }
@@ -184,65 +192,10 @@ impl Bench {
         println!(
             "{}",
             json!({
-                "bench": "tasks", "figure": figure, "value": value, "unit": unit, "db": self.db, "sync": "full",
+                "bench": "tasks", "figure": figure, "value": value, "unit": unit, "db": self.db.engine().to_string(), "sync": "full",
                 "clients": clients, "payload": PAYLOAD, "load": load.split(' ').next(),
                 "cpus": std::thread::available_parallelism().map_or(0, usize::from),
             })
         );
-    }
-}
-
-/// What waits in the queue `idle` is in nobody's way.
-async fn make(tasks: &Service, queue: &'static str, name: &'static str) {
-    let payload = Payload::of(&"x".repeat(PAYLOAD)).expect("a text");
-    let name = Name::parse(name).expect("a name");
-    let new = TaskCreate {
-        queue: QueueName::parse(queue).ok(),
-        ..TaskCreate::new(name, payload)
-    };
-    tasks.create(new).await.expect("a task");
-}
-
-struct Work {
-    stop: CancellationToken,
-    end: tokio::task::JoinHandle<()>,
-}
-
-impl Work {
-    fn start(tasks: &Service, handlers: Handlers) -> Self {
-        let stop = CancellationToken::new();
-        let worker = Worker::new(tasks.clone(), handlers).queue("default", SLOTS);
-        let until = stop.clone();
-        let end = tokio::spawn(async move { worker.run_until(until).await.expect("a worker") });
-        Self { stop, end }
-    }
-
-    async fn end(self) {
-        self.stop.cancel();
-        self.end.await.expect("no panic");
-    }
-}
-
-struct Countdown {
-    left: std::sync::atomic::AtomicUsize,
-    none: tokio::sync::Notify,
-}
-
-impl Countdown {
-    fn new(left: usize) -> Self {
-        Self {
-            left: left.into(),
-            none: tokio::sync::Notify::new(),
-        }
-    }
-
-    fn one(&self) {
-        if self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
-            self.none.notify_one();
-        }
-    }
-
-    async fn wait(&self) {
-        self.none.notified().await;
     }
 }
