@@ -86,6 +86,15 @@ fn a_payload_that_no_body_can_carry_is_told() {
 }
 
 #[test]
+#[cfg(feature = "tasks")]
+fn a_worker_that_waits_longer_than_the_program_is_told() {
+    let setup = sqlite().with("CGCG_HTTP__GRACE", "10s");
+    let said = text(setup.run(&["config", "check"]).stdout);
+    let warning = "warning: tasks.shutdown_grace = 25s is above http.grace = 10s";
+    assert!(said.contains(warning), "{said}");
+}
+
+#[test]
 fn a_variable_that_only_looks_like_a_setting_is_told() {
     let setup = sqlite().with("CGCG_HTTP_LISTEN", "127.0.0.1:1");
     let said = text(setup.run(&["config", "check"]).stdout);

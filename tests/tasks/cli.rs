@@ -51,6 +51,18 @@ on_both! {
         assert_eq!(cgcg(&setup, &["wait", "--queue", "default", "--empty"]), "");
     }
 
+    fn an_operator_measures_and_nothing_of_it_stays(setup: Setup) {
+        let options = ["bench", "--tasks", "300", "--clients", "8", "--json"];
+        let figures = read(&cgcg(&setup, &options));
+        for rate in ["created_per_s", "run_per_s"] {
+            assert!(figures[rate].as_f64().unwrap() > 1.0, "{figures}");
+        }
+        assert!(figures["create_to_start"]["p50_ms"].as_f64().unwrap() > 0.0, "{figures}");
+        assert_eq!(read(&cgcg(&setup, &["list", "--queue", "cgcg.bench", "--json"])), json!([]));
+        cgcg(&setup, &["create", "cgcg.bench", "1", "--queue", "cgcg.bench"]);
+        assert!(refused(&setup, &["bench"]).contains("cgcg tasks cancel --queue cgcg.bench"));
+    }
+
     fn acting_on_many_wants_a_yes(setup: Setup) {
         for _ in 0..3 {
             cgcg(&setup, &["create", "n", "1", "--queue", "bulk"]);

@@ -118,6 +118,25 @@ pub(crate) enum Tasks {
     },
     /// Remove what was kept long enough, now
     Purge,
+    /// Measure how many tasks a second this machine and its database do; removes what it made
+    Bench(Bench),
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Bench {
+    /// So many tasks
+    #[arg(long, default_value_t = 10_000, value_parser = number(100, 1_000_000))]
+    pub(crate) tasks: usize,
+    /// So many make them at once
+    #[arg(long, default_value_t = 64, value_parser = number(1, 10_000))]
+    pub(crate) clients: usize,
+    /// So many run at once
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) slots: u16,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which tasks.
@@ -226,4 +245,13 @@ fn rate(text: &str) -> Result<cgcg_tasks::Rate, String> {
         n: n.parse().map_err(|_| wrong())?,
         per: per.get(),
     })
+}
+
+/// Of a range.
+fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let number = text.parse().ok();
+        let number = number.filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| format!("expected {least} to {most}"))
+    }
 }

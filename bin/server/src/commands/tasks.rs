@@ -1,4 +1,5 @@
 mod act;
+mod bench;
 mod look;
 mod pick;
 mod queues;
@@ -47,6 +48,7 @@ pub(crate) async fn run(what: Tasks, settings: &Settings) -> Result<(), Failure>
             ..
         } => until_empty(tasks, clock, &queue, timeout).await,
         Tasks::Wait { .. } => Err("say which task, or which queue".into()),
+        Tasks::Bench(options) => bench::run(tasks, assembly.clock.clone(), options).await,
         Tasks::Purge => {
             say(format!("{} tasks removed", tasks.purge().await?));
             Ok(())

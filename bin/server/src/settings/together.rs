@@ -11,13 +11,19 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
         ("result_limit", tasks.result_limit),
     ];
     let above = limits.into_iter().filter(|(_, limit)| *limit > body);
-    above
-        .map(|(key, limit)| {
-            format!(
-                "tasks.{key} = {limit} is above limits.body = {body}: over HTTP the latter holds, for the whole request"
-            )
-        })
-        .collect()
+    let above = above.map(|(key, limit)| {
+        format!(
+            "tasks.{key} = {limit} is above limits.body = {body}: over HTTP the latter holds, for the whole request"
+        )
+    });
+    let (ours, of_all) = (tasks.shutdown_grace, settings.http.grace);
+    let cut = (ours > of_all).then(|| {
+        format!(
+            "tasks.shutdown_grace = {ours} is above http.grace = {of_all}: the program ends after the latter, and what \
+             runs then begins again once its lease is over"
+        )
+    });
+    above.chain(cut).collect()
 }
 
 #[cfg(not(feature = "tasks"))]
