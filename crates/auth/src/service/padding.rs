@@ -50,16 +50,18 @@ pub(super) fn next_step(time: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(end).unwrap_or(u64::MAX))
 }
 
-/// A part of a step. What the machine adds to a wait is a fraction of a millisecond that depends on what it did before;
-/// among this it cannot be made out.
+/// Up to a step. What the machine adds to a wait is a fraction of a millisecond that depends on what it did before; this
+/// hides it from whoever may try some thousand times. Of two parts, so that short and long are rare: a lower edge would
+/// show in the quickest of few logins.
 fn chance() -> Duration {
-    let mut bytes = [0; 8];
+    let mut bytes = [[0; 8]; 2];
     // Without chance the steps alone remain.
-    if rand::fill(&mut bytes).is_err() {
+    if bytes.iter_mut().any(|bytes| rand::fill(bytes).is_err()) {
         return Duration::ZERO;
     }
-    let micros = u64::from_le_bytes(bytes) % (STEP.as_micros() as u64);
-    Duration::from_micros(micros)
+    let half = STEP.as_micros() as u64 / 2;
+    let parts = bytes.map(|bytes| u64::from_le_bytes(bytes) % half);
+    Duration::from_micros(parts.iter().sum())
 }
 
 impl Service {
