@@ -122,3 +122,16 @@ fn whoever_waits_too_long_for_the_writer_of_sqlite_is_told_that_it_is_busy() {
         assert_eq!(Trouble::of(&db.begin().await.unwrap_err()), Trouble::Busy);
     });
 }
+
+/// It was told as a failure of ours, and a client that might have tried again did not.
+#[test]
+fn a_server_that_dies_under_a_transaction_is_gone() {
+    let mut server = cgcg_testkit::PostgresServer::start().expect("PostgreSQL is installed");
+    cgcg_testkit::run(async {
+        let db = Db::connect(&server.url("postgres")).await.unwrap();
+        let mut conn = db.begin().await.unwrap();
+        server.kill();
+        let lost = execute(&mut conn, "select 1").await.unwrap_err();
+        assert_eq!(Trouble::of(&lost), Trouble::Gone, "{lost}");
+    });
+}

@@ -97,7 +97,7 @@ fn complete(operation: &mut Value, with_login: bool) {
         (
             "503",
             true,
-            "`auth_unavailable`, `overloaded`, `storage_busy`, `storage_full`, `shutting_down`",
+            "`auth_unavailable`, `overloaded`, `storage_busy`, `storage_full`, `storage_gone`, `shutting_down`",
         ),
     ];
     for (status, may, codes) in common {

@@ -93,7 +93,7 @@ impl Problem {
         )
     }
 
-    /// A failure of the database: 503 where trying again or freeing space helps, else as [`Problem::internal`].
+    /// A failure of the database: 503 where trying again helps, now or later; else as [`Problem::internal`].
     pub fn database(error: sqlx::Error) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         match Trouble::of(&error) {
@@ -109,6 +109,15 @@ impl Problem {
                 );
                 Self::new(status, "storage_full", "no space left to write")
                     .retry_after(Duration::from_secs(60))
+            }
+            Trouble::Gone => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "the connection to the database broke: see whether it runs"
+                );
+                let detail =
+                    "the database went away; what was asked for may be done: look, then try again";
+                Self::new(status, "storage_gone", detail).retry_after(Duration::from_secs(1))
             }
             Trouble::Other => Self::internal(error),
         }

@@ -45,6 +45,8 @@ pub enum Trouble {
     Busy,
     /// No space left: an operator must help.
     Full,
+    /// The connection broke: what was under way is undone, unless it was the commit that went unanswered.
+    Gone,
     /// Ours.
     Other,
 }
@@ -54,6 +56,9 @@ impl Trouble {
     pub fn of(error: &sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy;
+        }
+        if matches!(error, sqlx::Error::Io(_)) {
+            return Self::Gone;
         }
         let Some(code) = error.as_database_error().and_then(|error| error.code()) else {
             return Self::Other;

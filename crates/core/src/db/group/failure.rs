@@ -28,7 +28,7 @@ impl Failure {
     /// Of the commit itself.
     pub(super) fn late(error: sqlx::Error) -> Self {
         Self {
-            untouched: Trouble::of(&error) != Trouble::Other,
+            untouched: matches!(Trouble::of(&error), Trouble::Busy | Trouble::Full),
             error: Arc::new(error),
         }
     }
