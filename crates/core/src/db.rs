@@ -9,6 +9,8 @@ mod listener;
 mod on;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod scratch;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -25,6 +27,8 @@ pub use facts::DbFacts;
 pub use group::{Batch, GroupError, Joined};
 pub use lease::Lease;
 pub use listener::{Listener, Notice};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use scratch::Scratch;
 pub use settings::DbSettings;
 pub use trouble::{OpenError, Trouble};
 

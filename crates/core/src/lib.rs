@@ -47,6 +47,8 @@ pub use account::{
 pub use authenticator::{Authenticator, Credential, Denied, NoAuthenticator};
 pub use clock::{Clock, SystemClock};
 pub use coalescer::Coalescer;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use db::Scratch;
 pub use db::{Array, Batch, Conn, Db, DbFacts, DbSettings, Engine, GroupError, Joined, Trouble};
 #[doc(hidden)]
 pub use db::{Lease, OpenError};

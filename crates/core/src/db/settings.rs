@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 #[cfg(feature = "sqlite")]
@@ -62,6 +62,12 @@ impl DbSettings {
             return Some(options.get_filename().to_owned());
         }
         None
+    }
+
+    /// The address of a file of SQLite. sqlx reads it percent-decoded, and options behind a `?`.
+    pub fn sqlite_url(file: &Path) -> String {
+        let file = file.display().to_string();
+        format!("sqlite:{}", file.replace('%', "%25").replace('?', "%3f"))
     }
 
     /// All that is wrong, as (key, what to do).
