@@ -23,12 +23,15 @@ const FIGURES: [&str; 5] = ["lone", "cycle", "latency", "status", "piles"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let postgres = arguments.iter().any(|argument| argument == "postgres");
-    let named: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let named: Vec<&str> = named
-        .into_iter()
-        .filter(|name| FIGURES.contains(name))
-        .collect();
+    // Cargo adds `--bench`.
+    let words = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !word.starts_with("--"));
+    let (postgres, named): (Vec<&str>, Vec<&str>) = words.partition(|word| *word == "postgres");
+    let postgres = !postgres.is_empty();
+    let unknown = named.iter().find(|name| !FIGURES.contains(name));
+    assert!(unknown.is_none(), "{unknown:?} is none of {FIGURES:?}");
     let figures = if named.is_empty() {
         &FIGURES[..]
     } else {

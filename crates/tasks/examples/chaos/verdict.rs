@@ -66,6 +66,9 @@ pub(crate) async fn tell(
     for (id, status) in statuses(service, &made.poison).await? {
         judge.poison(id, status.as_ref());
     }
+    if !made.poison.iter().any(|id| judge.executions.contains_key(&id.to_string())) {
+        judge.wrong.push("no poison ever began".to_owned());
+    }
     if twice > 0 {
         judge
             .wrong
@@ -195,7 +198,7 @@ impl Judge<'_> {
                 if status.state == TaskState::Failed
                     && status.attempt == POISON_ATTEMPTS
                     // A kill between claim and beginning takes an attempt that left no trace.
-                    && (1..=POISON_ATTEMPTS as usize).contains(&ran) => {}
+                    && ran <= POISON_ATTEMPTS as usize => {}
             other => {
                 let state = other.map(|status| (status.state, status.attempt));
                 self.wrong

@@ -119,7 +119,7 @@ async fn sqlite(
 
 /// Rows are picked by `= any (array(…))`: from a join, a generic plan cannot see the limit, and reads the whole table.
 /// They stand where they were locked, so `ctid` finds them at a fifth less than their number does. One that another
-/// transaction changed after this statement began is left to the next claim.
+/// transaction changed after this statement began is left to the next claim: whoever changed it rings.
 async fn postgres(
     conn: &mut Conn,
     now: Now,

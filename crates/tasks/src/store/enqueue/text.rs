@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+/// Of `x` in the text, in the order in which `enqueue` binds them.
 pub(super) const COLUMNS: usize = 13;
 
 /// Few texts, so that each stays prepared. Rows without an id fill them up.
