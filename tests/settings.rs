@@ -92,6 +92,8 @@ fn a_worker_that_waits_longer_than_the_program_is_told() {
     let said = text(setup.run(&["config", "check"]).stdout);
     let warning = "warning: tasks.shutdown_grace = 25s is above http.grace = 10s";
     assert!(said.contains(warning), "{said}");
+    let said = text(sqlite().run(&["config", "check"]).stdout);
+    assert!(!said.contains("shutdown_grace"), "{said}");
 }
 
 #[test]

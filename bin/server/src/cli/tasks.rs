@@ -118,7 +118,7 @@ pub(crate) enum Tasks {
     },
     /// Remove what was kept long enough, now
     Purge,
-    /// Measure how many tasks a second this machine and its database do; removes what it made
+    /// Measure how many tasks a second this machine and its database do, in a place of its own beside the real one
     Bench(Bench),
 }
 
@@ -247,7 +247,7 @@ fn rate(text: &str) -> Result<cgcg_tasks::Rate, String> {
     })
 }
 
-/// Of a range.
+/// clap has a range for fixed sizes of numbers only.
 fn number(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
     move |text| {
         let number = text.parse().ok();

@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use cgcg_core::Invalid;
+use cgcg_core::{DbSettings, Invalid};
 use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
@@ -124,7 +124,7 @@ impl Loaded {
         reader.values = Figment::from(Settled(all.clone()));
         let mut settings = reader.sections();
         if !reader.values.contains("database.url") {
-            let url = sqlite_in(&settings.data.dir);
+            let url = DbSettings::sqlite_url(&settings.data.dir.join("cgcg.db"));
             reader.values = Figment::from(Settled(all)).merge(("database.url", &url));
             settings.database.url = url.into();
         }
@@ -160,7 +160,7 @@ impl Reader {
             data: self.section("data", |_| Vec::new()),
             http: self.section("http", super::sections::Http::validate),
             limits: self.section("limits", cgcg_web::FrontSettings::validate),
-            database: self.section("database", cgcg_core::DbSettings::validate),
+            database: self.section("database", DbSettings::validate),
             keys: self.section("keys", super::sections::Keys::validate),
             log: self.section("log", super::sections::Log::validate),
             metrics: self.section("metrics", |_| Vec::new()),
@@ -268,12 +268,6 @@ fn within<'a>(all: &'a mut Dict, name: &str) -> Option<&'a mut Dict> {
             Some(Value::Dict(_, inner)) => Some(inner),
             _ => None,
         })
-}
-
-/// The address of the database in the data folder. sqlx reads it percent-decoded, and options behind a `?`.
-fn sqlite_in(folder: &Path) -> String {
-    let file = folder.join("cgcg.db").display().to_string();
-    format!("sqlite:{}", file.replace('%', "%25").replace('?', "%3f"))
 }
 
 /// The key that is wrong, and what would be right.

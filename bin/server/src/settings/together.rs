@@ -20,7 +20,7 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
     let cut = (ours > of_all).then(|| {
         format!(
             "tasks.shutdown_grace = {ours} is above http.grace = {of_all}: the program ends after the latter, and what \
-             runs then begins again once its lease is over"
+             runs then begins again once its lease is over; raise http.grace, or lower tasks.shutdown_grace"
         )
     });
     above.chain(cut).collect()

@@ -1,50 +1,53 @@
-//! How fast the database of this program does tasks, on this machine.
+//! How many tasks a second this machine and its database do.
 
 mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cgcg_core::Clock;
-use cgcg_tasks::{Error, Name, Payload, QueueName, Service, TaskCreate};
+use cgcg_core::{Clock, Db, Scratch, SystemClock};
+use cgcg_tasks::{Error, MIGRATIONS, Name, Payload, QueueName, Service, TaskCreate};
 use serde_json::json;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
-use super::pick::pick;
 use super::table;
 use crate::Failure;
-use crate::cli::{Bench, Pick};
+use crate::cli::Bench;
+use crate::settings::Settings;
 use work::Work;
 
-/// Both the queue and the handler: no worker but ours takes from it.
-const NAME: &str = "cgcg.bench";
+/// Both the queue and the handler. On PostgreSQL other processes hear of the queue, and have no work in it.
+const NAME: &str = "_bench";
 /// Creates that are timed one by one, and tasks whose start is.
 const SINGLE: usize = 200;
 /// Between two of the latter.
 const BEAT: Duration = Duration::from_millis(10);
-/// Deletions at once.
-const DELETES: usize = 64;
 
-pub(super) async fn run(
-    tasks: &Service,
-    clock: Arc<dyn Clock>,
-    options: Bench,
-) -> Result<(), Failure> {
-    if tasks.queue_loads().await?.contains_key(NAME) {
-        return Err(format!(
-            "the queue {NAME} has tasks: another bench runs, or one was killed; then first: \
-             cgcg tasks cancel --queue {NAME} --yes"
-        )
-        .into());
-    }
+/// Measures in a place of its own beside the real one, which it removes: real queues, schedules and workers have
+/// nothing to do with it but the machine.
+pub(super) async fn run(options: Bench, settings: &Settings) -> Result<(), Failure> {
+    let scratch = Scratch::make(&settings.database, "cgcg_bench").await?;
+    let measured = measure(&scratch, &options, settings).await;
+    let removed = scratch.remove().await;
+    measured?.print(options.json)?;
+    Ok(removed?)
+}
+
+async fn measure(
+    scratch: &Scratch,
+    options: &Bench,
+    settings: &Settings,
+) -> Result<Figures, Failure> {
+    let db = Db::open(scratch.settings()).await?;
+    MIGRATIONS.run(&db).await?;
+    let clock = Arc::new(SystemClock::default());
     let run = Run {
-        tasks: tasks.clone(),
+        tasks: Service::new(db.clone(), clock.clone(), settings.tasks.clone()),
         clock,
     };
-    let measured = run.measure(&options).await;
-    // Also after a failure.
-    run.clean().await?;
-    measured?.print(options.json)
+    let figures = run.measure(options).await;
+    db.close().await;
+    figures
 }
 
 #[derive(Clone)]
@@ -57,7 +60,7 @@ struct Run {
 struct Figures {
     create: [f64; 2],
     created: f64,
-    run: f64,
+    done: f64,
     start: [f64; 2],
 }
 
@@ -66,21 +69,16 @@ impl Figures {
         if json {
             let times = |[p50, p99]: [f64; 2]| json!({ "p50_ms": p50, "p99_ms": p99 });
             return table::json(&json!({
-                "create": times(self.create), "created_per_s": self.created, "run_per_s": self.run,
+                "create": times(self.create), "created_per_s": self.created, "done_per_s": self.done,
                 "create_to_start": times(self.start),
             }));
         }
         let times = |[p50, p99]: [f64; 2]| format!("p50 {p50:.1} ms, p99 {p99:.1} ms");
+        let rate = |rate: f64| format!("{rate:.0} a second");
         let rows = [
             ["create, one by one", &times(self.create)],
-            [
-                "create, all clients",
-                &format!("{:.0} a second", self.created),
-            ],
-            [
-                "create and run, all clients",
-                &format!("{:.0} a second", self.run),
-            ],
+            ["create, all clients", &rate(self.created)],
+            ["create, run and complete", &rate(self.done)],
             ["create to start, 100 a second", &times(self.start)],
         ];
         table::print(["what", "figure"], &rows.map(|row| row.map(str::to_owned)));
@@ -91,18 +89,14 @@ impl Figures {
 impl Run {
     async fn measure(&self, options: &Bench) -> Result<Figures, Failure> {
         let create = self.one_by_one().await?;
+        let tasks = SINGLE + options.tasks;
         let begun = self.clock.monotonic();
-        let work = Work::start(
-            &self.tasks,
-            &self.clock,
-            options.slots,
-            SINGLE + options.tasks,
-        );
+        let work = Work::start(&self.tasks, &self.clock, options.slots);
         self.all(options).await?;
-        let created = options.tasks as f64 / (self.clock.monotonic() - begun).as_secs_f64();
-        work.begun().await;
-        let seconds = (self.clock.monotonic() - begun).as_secs_f64();
-        let run = (SINGLE + options.tasks) as f64 / seconds;
+        let created = options.tasks as f64 / self.seconds(begun);
+        work.end(tasks).await?;
+        let done = tasks as f64 / self.seconds(begun);
+        let work = Work::start(&self.tasks, &self.clock, options.slots);
         for _ in 0..SINGLE {
             self.create().await?;
             self.clock.sleep(BEAT).await;
@@ -111,9 +105,13 @@ impl Run {
         Ok(Figures {
             create,
             created,
-            run,
+            done,
             start,
         })
+    }
+
+    fn seconds(&self, since: Duration) -> f64 {
+        (self.clock.monotonic() - since).as_secs_f64()
     }
 
     async fn create(&self) -> Result<(), Error> {
@@ -137,54 +135,25 @@ impl Run {
         Ok(quantiles(times))
     }
 
-    /// Until all clients have made their share.
+    /// Until each client has made its share.
     async fn all(&self, options: &Bench) -> Result<(), Failure> {
-        let mut clients = JoinSet::new();
-        for client in 0..options.clients {
-            let (run, all, clients_all) = (self.clone(), options.tasks, options.clients);
-            let mine = all / clients_all + usize::from(client < all % clients_all);
-            clients.spawn(async move {
+        let (tasks, clients) = (options.tasks, options.clients);
+        let mut running = JoinSet::new();
+        for client in 0..clients {
+            let run = self.clone();
+            let mine = tasks / clients + usize::from(client < tasks % clients);
+            running.spawn(async move {
                 for _ in 0..mine {
                     run.create().await?;
                 }
-                Ok(())
+                Ok::<_, Error>(())
             });
         }
-        ended(&mut clients, 0).await
-    }
-
-    /// Removes what it made.
-    async fn clean(&self) -> Result<(), Failure> {
-        let queue = Pick {
-            state: None,
-            queue: QueueName::parse(NAME).ok(),
-            name: None,
-            since: None,
-        };
-        let left = pick(&self.tasks, &*self.clock, queue, usize::MAX, |_| true).await?;
-        let mut deletes = JoinSet::new();
-        for task in left {
-            let tasks = self.tasks.clone();
-            deletes.spawn(async move {
-                if !task.state.ended() {
-                    tasks.cancel(task.id).await?;
-                }
-                tasks.delete(task.id).await
-            });
-            ended(&mut deletes, DELETES).await?;
+        while let Some(client) = running.join_next().await {
+            client??;
         }
-        ended(&mut deletes, 0).await
+        Ok(())
     }
-}
-
-/// Until no more than `left` are under way.
-async fn ended(running: &mut JoinSet<Result<(), Error>>, left: usize) -> Result<(), Failure> {
-    while running.len() > left
-        && let Some(outcome) = running.join_next().await
-    {
-        outcome.map_err(|error: JoinError| Failure::from(error))??;
-    }
-    Ok(())
 }
 
 /// Median and 99th hundredth, in ms.
