@@ -66,7 +66,8 @@ pub(crate) async fn tell(
     for (id, status) in statuses(service, &made.poison).await? {
         judge.poison(id, status.as_ref());
     }
-    if !made.poison.iter().any(|id| judge.executions.contains_key(&id.to_string())) {
+    let ran = |id: &TaskId| judge.executions.contains_key(&id.to_string());
+    if !made.poison.iter().any(ran) {
         judge.wrong.push("no poison ever began".to_owned());
     }
     if twice > 0 {
