@@ -118,7 +118,8 @@ pub(crate) enum Tasks {
     },
     /// Remove what was kept long enough, now
     Purge,
-    /// Measure how many tasks a second this machine and its database do, in a place of its own beside the real one
+    /// Measure how many tasks a second this machine and its database do, in a file or schema of its own beside the real one
+    /// (cgcg_bench_…; what a kill leaves of it may be removed)
     Bench(Bench),
 }
 

@@ -13,6 +13,8 @@ use crate::{Error, store};
 const STEP: Duration = Duration::from_millis(50);
 /// What a hash takes is waited for up to this.
 const MOST: Duration = Duration::from_secs(1);
+/// By this part with each refused login.
+const FADES: u64 = 64;
 /// Hashes of different cost that are timed.
 const COSTS: i64 = 64;
 /// The shortest of so many counts: the others may have waited for their turn.
@@ -29,19 +31,40 @@ pub(crate) struct Timed {
 /// How long the dearest stored hash takes, in microseconds. A refused login that ended sooner would tell that there is
 /// no account, or one of ours among imported ones.
 #[derive(Default)]
-pub(super) struct Padding(AtomicU64);
+pub(super) struct Padding {
+    timed: AtomicU64,
+    /// As long as the slowest of late, which fades: a busy machine hashes slower than when it was timed.
+    seen: AtomicU64,
+}
 
 impl Padding {
     /// What is left to wait of a login that took `elapsed`.
     fn rest(&self, elapsed: Duration) -> Duration {
-        let slowest = Duration::from_micros(self.0.load(Ordering::Relaxed));
+        let [timed, seen] = [&self.timed, &self.seen].map(|micros| micros.load(Ordering::Relaxed));
+        let slowest = Duration::from_micros(timed.max(seen));
         next_step(elapsed.max(slowest)).saturating_sub(elapsed)
     }
 
     pub(super) fn set(&self, slowest: Duration) {
-        let micros = u64::try_from(slowest.min(MOST).as_micros()).unwrap_or(u64::MAX);
-        self.0.store(micros, Ordering::Relaxed);
+        self.timed.store(micros(slowest), Ordering::Relaxed);
     }
+
+    /// A refused login took `elapsed`; those to come may take as long.
+    fn saw(&self, elapsed: Duration) {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let seen = micros(with_room(elapsed)).max(seen - seen / FADES);
+        self.seen.store(seen, Ordering::Relaxed);
+    }
+}
+
+/// At most [`MOST`].
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.min(MOST).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A login does a little more than to hash, and not always at the same speed.
+fn with_room(time: Duration) -> Duration {
+    time + time / 8
 }
 
 /// The end of the step in which `time` is: what differs by less is not seen.
@@ -78,8 +101,7 @@ impl Service {
         for hash in &hashes {
             slowest = slowest.max(self.time(Some(Stored::imported(hash))).await?);
         }
-        // A login does a little more than to hash.
-        self.0.padding.set(slowest + slowest / 8);
+        self.0.padding.set(with_room(slowest));
         Ok(())
     }
 
@@ -116,6 +138,13 @@ impl Service {
         self.0.padding.set(slowest);
     }
 
+    /// Whether a password is hashed, or waits for it.
+    #[cfg(test)]
+    pub(crate) fn hashes(&self) -> bool {
+        let load = self.0.pool.load();
+        load.queued + load.running > 0
+    }
+
     /// Answers a login whose name or password is wrong only when every such login is answered.
     pub(super) async fn padded<T>(
         &self,
@@ -126,6 +155,7 @@ impl Service {
         if let Err(Error::InvalidCredentials) = outcome {
             let elapsed = self.0.clock.monotonic().saturating_sub(begun);
             let rest = self.0.padding.rest(elapsed);
+            self.0.padding.saw(elapsed);
             if !rest.is_zero() {
                 self.0.clock.sleep(rest + chance()).await;
             }
@@ -155,6 +185,22 @@ mod tests {
             [350, 350, 400]
         );
         assert_eq!([rest(90_000, 3), rest(90_000, 1_001)], [1_000, 1_050]);
+    }
+
+    /// bcrypt took longer than its padding as soon as the machine had other work.
+    #[test]
+    fn after_a_slow_login_all_take_as_long_for_a_while() {
+        let padding = Padding::default();
+        padding.set(Duration::from_millis(309));
+        let ends = |elapsed| {
+            let elapsed = Duration::from_millis(elapsed);
+            let end = elapsed + padding.rest(elapsed);
+            padding.saw(elapsed);
+            end.as_millis()
+        };
+        assert_eq!([ends(20), ends(430), ends(20)], [350, 450, 500]);
+        assert_eq!((0..200).map(|_| ends(20)).last(), Some(350));
+        assert_eq!([ends(60_000), ends(20)], [60_000, 1_000]);
     }
 
     #[test]
