@@ -119,7 +119,7 @@ pub(crate) enum Tasks {
     /// Remove what was kept long enough, now
     Purge,
     /// Measure how many tasks a second this machine and its database do, in a file or schema of its own beside the real one
-    /// (cgcg_bench_…; what a kill leaves of it may be removed)
+    /// (`cgcg_bench_…`; what a kill leaves of it may be removed)
     Bench(Bench),
 }
 
