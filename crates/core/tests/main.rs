@@ -22,6 +22,8 @@ mod migrations;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod scratch;
+#[cfg(test)]
 mod single_flight;
 #[cfg(test)]
 mod static_tokens;

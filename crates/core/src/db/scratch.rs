@@ -1,6 +1,5 @@
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::{Db, DbSettings, OpenError, on_here};
 
@@ -20,7 +19,8 @@ enum Place {
 }
 
 impl Scratch {
-    /// Makes one called `name` with the number of this process behind it. `name` is of letters that need no quotes.
+    /// Makes one called `name` with the number of this process behind it, in the place of what a killed process of that
+    /// number left. `name` is of letters that need no quotes.
     ///
     /// # Errors
     /// [`OpenError`], also where a role may make no schemas.
@@ -29,10 +29,12 @@ impl Scratch {
         let (url, place) = match real.file() {
             Some(file) => {
                 let file = file.with_file_name(format!("{name}.db"));
+                remove(&file).map_err(sqlx::Error::from)?;
                 (DbSettings::sqlite_url(&file), Place::File(file))
             }
             None => {
                 let db = Db::open(real).await?;
+                execute(&db, format!("drop schema if exists {name} cascade")).await?;
                 execute(&db, format!("create schema {name}")).await?;
                 let url = real.url.expose();
                 let mark = if url.contains('?') { '&' } else { '?' };
@@ -62,21 +64,23 @@ impl Scratch {
                 execute(&db, format!("drop schema {name} cascade")).await?;
                 db.close().await;
             }
-            Place::File(file) => {
-                for end in ["", "-wal", "-shm"] {
-                    let mut path = file.clone().into_os_string();
-                    path.push(end);
-                    match fs::remove_file(&path) {
-                        Err(error) if error.kind() != ErrorKind::NotFound => {
-                            return Err(error.into());
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            Place::File(file) => remove(&file)?,
         }
         Ok(())
     }
+}
+
+/// A database of SQLite, with what stands beside it.
+fn remove(file: &Path) -> io::Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(end);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn execute(db: &Db, sql: String) -> sqlx::Result<()> {
