@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "tasks")]
-pub(crate) use tasks::{Bench, Limits, Many, Pick, ScheduleVerb, Tasks};
+pub(crate) use tasks::{Bench, Limits, Many, Pick, ScheduleVerb, Tasks, TasksVerb};
 
 /// A modular HTTP API backend: accounts, sessions and tokens, on SQLite or PostgreSQL.
 ///

@@ -4,6 +4,16 @@ use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tasks {
+    #[command(flatten)]
+    Queue(TasksVerb),
+    /// Measure how many tasks a second this machine and its database do, in a file or schema of its own beside the real one
+    /// (`cgcg_bench_…`; what a kill leaves of it may be removed)
+    Bench(Bench),
+}
+
+/// What is done with the real queue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TasksVerb {
     /// Print tasks, the newest first
     List {
         #[command(flatten)]
@@ -118,9 +128,6 @@ pub(crate) enum Tasks {
     },
     /// Remove what was kept long enough, now
     Purge,
-    /// Measure how many tasks a second this machine and its database do, in a file or schema of its own beside the real one
-    /// (`cgcg_bench_…`; what a kill leaves of it may be removed)
-    Bench(Bench),
 }
 
 /// How much is measured.

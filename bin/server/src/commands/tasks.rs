@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::assembly::Assembly;
-use crate::cli::{ScheduleVerb, Tasks};
+use crate::cli::{ScheduleVerb, Tasks, TasksVerb};
 use crate::console::say;
 use crate::settings::Settings;
 
@@ -21,42 +21,45 @@ const LOOK: Span = Span::seconds(1);
 const LONG: Span = Span::days(365);
 
 pub(crate) async fn run(what: Tasks, settings: &Settings) -> Result<(), Failure> {
-    if let Tasks::Bench(options) = what {
-        return bench::run(options, settings).await;
+    match what {
+        Tasks::Queue(verb) => with_queue(verb, settings).await,
+        Tasks::Bench(options) => bench::run(options, settings).await,
     }
+}
+
+async fn with_queue(verb: TasksVerb, settings: &Settings) -> Result<(), Failure> {
     let assembly = Assembly::open(settings).await?;
     let (tasks, clock) = (assembly.built.tasks.tasks(), &*assembly.clock);
-    match what {
-        Tasks::List { pick, limit, json } => look::list(tasks, clock, pick, limit, json).await,
-        Tasks::Show { id, payload, json } => look::show(tasks, id, payload, json).await,
-        Tasks::Cancel(many) => act::run(tasks, clock, act::Verb::Cancel, many).await,
-        Tasks::Retry(many) => act::run(tasks, clock, act::Verb::Retry, many).await,
-        Tasks::Delete(many) => act::run(tasks, clock, act::Verb::Delete, many).await,
-        Tasks::Queues { json } => queues::list(tasks, json).await,
-        Tasks::Pause { queue } => queues::pause(tasks, &queue, true).await,
-        Tasks::Resume { queue } => queues::pause(tasks, &queue, false).await,
-        Tasks::Limit(limits) => queues::limit(tasks, limits).await,
-        Tasks::Schedules { json } => look::schedules(tasks, json).await,
-        Tasks::Schedule { verb, name } => schedule(tasks, verb, &name).await,
-        Tasks::Leases { queue, json } => look::leases(tasks, queue.as_ref(), json).await,
-        Tasks::Workers { json } => look::workers(tasks, json).await,
-        Tasks::Wait {
+    match verb {
+        TasksVerb::List { pick, limit, json } => look::list(tasks, clock, pick, limit, json).await,
+        TasksVerb::Show { id, payload, json } => look::show(tasks, id, payload, json).await,
+        TasksVerb::Cancel(many) => act::run(tasks, clock, act::Verb::Cancel, many).await,
+        TasksVerb::Retry(many) => act::run(tasks, clock, act::Verb::Retry, many).await,
+        TasksVerb::Delete(many) => act::run(tasks, clock, act::Verb::Delete, many).await,
+        TasksVerb::Queues { json } => queues::list(tasks, json).await,
+        TasksVerb::Pause { queue } => queues::pause(tasks, &queue, true).await,
+        TasksVerb::Resume { queue } => queues::pause(tasks, &queue, false).await,
+        TasksVerb::Limit(limits) => queues::limit(tasks, limits).await,
+        TasksVerb::Schedules { json } => look::schedules(tasks, json).await,
+        TasksVerb::Schedule { verb, name } => schedule(tasks, verb, &name).await,
+        TasksVerb::Leases { queue, json } => look::leases(tasks, queue.as_ref(), json).await,
+        TasksVerb::Workers { json } => look::workers(tasks, json).await,
+        TasksVerb::Wait {
             id: Some(id),
             timeout,
             ..
         } => wait(tasks, clock, id, timeout).await,
-        Tasks::Wait {
+        TasksVerb::Wait {
             queue: Some(queue),
             timeout,
             ..
         } => until_empty(tasks, clock, &queue, timeout).await,
-        Tasks::Wait { .. } => Err("say which task, or which queue".into()),
-        Tasks::Bench(_) => Ok(()),
-        Tasks::Purge => {
+        TasksVerb::Wait { .. } => Err("say which task, or which queue".into()),
+        TasksVerb::Purge => {
             say(format!("{} tasks removed", tasks.purge().await?));
             Ok(())
         }
-        Tasks::Create {
+        TasksVerb::Create {
             name,
             payload,
             queue,
