@@ -15,6 +15,8 @@ mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod trouble;
+#[cfg(feature = "sqlite")]
+mod writer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -145,12 +147,8 @@ impl Db {
     /// writer that you hold.
     pub async fn begin(&self) -> sqlx::Result<Conn> {
         let lease = match *self.0 {
-            // `immediate` takes the lock of the file now. Taken at the first write instead, it fails where another
-            // process wrote after this transaction's first read.
             #[cfg(feature = "sqlite")]
-            Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Open(
-                pools.writer.begin_with("begin immediate").await?,
-            )),
+            Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Open(pools.writer.begin().await?)),
             #[cfg(feature = "postgres")]
             Pools::Postgres(ref pool) => Lease::Postgres(Held::Open(pool.begin().await?)),
         };
@@ -207,8 +205,9 @@ impl Db {
             // Asked of the writer: what a connection commits itself leaves its number.
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
+                let mut writer = pools.writer.lease().await?;
                 let version = sqlx::query_scalar("pragma data_version");
-                Ok(Some(version.fetch_one(&pools.writer).await?))
+                Ok(Some(version.fetch_one(&mut *writer).await?))
             }
             #[cfg(feature = "postgres")]
             Pools::Postgres(_) => Ok(None),
@@ -235,7 +234,9 @@ impl Db {
             // sqlx's lock does nothing for SQLite.
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
-                let mut transaction = pools.writer.begin_with("begin immediate").await?;
+                let mut writer = pools.writer.lease().await?;
+                let begun = sqlx::Connection::begin_with(&mut *writer, "begin immediate");
+                let mut transaction = begun.await?;
                 migrator.run_direct(None, &mut *transaction, false).await?;
                 Ok(transaction.commit().await?)
             }

@@ -22,6 +22,31 @@ both! {
         assert_eq!(count(&db, COUNT).await, 1);
     }
 
+    async fn a_begin_that_nobody_waits_for_any_more_leaves_nothing_open(db: Db) {
+        commit(&db, TABLE).await;
+        for polls in 1..20 {
+            let mut begin = Box::pin(db.begin());
+            for _ in 0..polls {
+                tokio::select! {
+                    biased;
+                    conn = &mut begin => drop(conn),
+                    () = tokio::task::yield_now() => continue,
+                }
+                break;
+            }
+            drop(begin);
+            commit(&db, INSERT).await;
+        }
+        assert_eq!(count(&db, COUNT).await, 19);
+    }
+
+    async fn a_closed_database_takes_nothing_more(db: Db) {
+        commit(&db, TABLE).await;
+        db.close().await;
+        assert!(matches!(db.begin().await.unwrap_err(), sqlx::Error::PoolClosed));
+        assert!(matches!(db.read().await.unwrap_err(), sqlx::Error::PoolClosed));
+    }
+
     async fn a_dropped_transaction_drops_what_was_left_for_its_commit(db: Db) {
         let runs = Arc::new(AtomicUsize::new(0));
         let mut conn = db.begin().await.unwrap();
@@ -120,6 +145,41 @@ fn whoever_waits_too_long_for_the_writer_of_sqlite_is_told_that_it_is_busy() {
         let db = Db::open(&settings).await.unwrap();
         let _held = db.begin().await.unwrap();
         assert_eq!(Trouble::of(&db.begin().await.unwrap_err()), Trouble::Busy);
+    });
+}
+
+/// The lock of the file kept other processes out until the next write here.
+#[test]
+fn a_dropped_transaction_gives_up_the_file_at_once() {
+    let folder = cgcg_testkit::folder();
+    cgcg_testkit::run(async {
+        let (db, other) = (
+            cgcg_testkit::sqlite(&folder).await,
+            cgcg_testkit::sqlite(&folder).await,
+        );
+        commit(&db, TABLE).await;
+        let mut conn = db.begin().await.unwrap();
+        execute(&mut conn, INSERT).await.unwrap();
+        drop(conn);
+        commit(&other, INSERT).await;
+        assert_eq!(count(&db, COUNT).await, 1);
+    });
+}
+
+#[test]
+fn a_transaction_dropped_where_no_runtime_is_left_is_undone_by_the_next_one() {
+    let folder = cgcg_testkit::folder();
+    let (db, conn) = cgcg_testkit::run(async {
+        let db = cgcg_testkit::sqlite(&folder).await;
+        commit(&db, TABLE).await;
+        let mut conn = db.begin().await.unwrap();
+        execute(&mut conn, INSERT).await.unwrap();
+        (db, conn)
+    });
+    drop(conn);
+    cgcg_testkit::run(async {
+        commit(&db, INSERT).await;
+        assert_eq!(count(&db, COUNT).await, 1);
     });
 }
 

@@ -29,8 +29,8 @@ pub trait Batch: Send + Sync + 'static {
 
     /// Writes all items, in their order, and answers one for each.
     ///
-    /// An error undoes all of them. Then each is written alone, so `items` may hold what was given before, and one
-    /// that fails takes nobody along.
+    /// An error undoes all of them, and what other kinds wrote beside them. Then all are written again, in smaller and
+    /// smaller parts, so `items` may hold what was given before, and one that fails takes nobody along.
     fn write<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -221,22 +221,40 @@ impl Driver {
         if loads.is_empty() {
             return;
         }
-        let failure = match conn {
-            Ok(conn) => write(conn, &mut loads).await.err(),
-            Err(error) => Some(Failure::early(error)),
-        };
+        let failure = self.write(conn, &mut loads).await.err();
         for load in loads {
             load.answer(failure.as_ref());
         }
     }
+
+    /// First all at once. Only where that fails each kind gets its savepoint, which is two round trips.
+    async fn write(
+        &self,
+        conn: sqlx::Result<Conn>,
+        loads: &mut [Box<dyn Load>],
+    ) -> Result<(), Failure> {
+        let mut conn = conn.map_err(Failure::early)?;
+        let items: usize = loads.iter().map(|load| load.items()).sum();
+        if let Err(error) = together(&mut conn, loads).await {
+            if items == 1 {
+                return Err(Failure::early(error));
+            }
+            tracing::debug!(%error, items, "a group failed; it is written in parts");
+            drop(conn);
+            conn = self.db.begin().await.map_err(Failure::early)?;
+            for load in loads {
+                load.apart(&mut conn).await.map_err(Failure::early)?;
+            }
+        }
+        conn.commit_here().await.map_err(Failure::late)
+    }
 }
 
-async fn write(mut conn: Conn, loads: &mut [Box<dyn Load>]) -> Result<(), Failure> {
-    let alone = loads.len() == 1;
+async fn together(conn: &mut Conn, loads: &mut [Box<dyn Load>]) -> sqlx::Result<()> {
     for load in loads {
-        load.write(&mut conn, alone).await.map_err(Failure::early)?;
+        load.write(conn).await?;
     }
-    conn.commit_here().await.map_err(Failure::late)
+    Ok(())
 }
 
 impl Drop for Driver {

@@ -5,18 +5,19 @@ pub(super) use held::Held;
 #[doc(hidden)]
 pub enum Lease {
     #[cfg(feature = "sqlite")]
-    Sqlite(Held<sqlx::Sqlite>),
+    Sqlite(Held<sqlx::Sqlite, super::writer::Writing>),
     #[cfg(feature = "postgres")]
-    Postgres(Held<sqlx::Postgres>),
+    Postgres(Held<sqlx::Postgres, sqlx::Transaction<'static, sqlx::Postgres>>),
 }
 
 impl Lease {
     pub(super) async fn commit(self) -> sqlx::Result<()> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(held) => held.commit().await,
+            Self::Sqlite(Held::Open(writing)) => writing.commit().await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(held) => held.commit().await,
+            Self::Postgres(Held::Open(transaction)) => transaction.commit().await,
+            _ => Ok(()),
         }
     }
 
@@ -34,32 +35,25 @@ impl Lease {
 mod held {
     use std::ops::{Deref, DerefMut};
 
+    use sqlx::Database;
     use sqlx::pool::PoolConnection;
-    use sqlx::{Database, Transaction};
 
-    /// A connection that goes back to its pool when dropped.
+    /// A connection that goes back to its pool when dropped, or a transaction `T` that is rolled back.
     #[doc(hidden)]
-    pub enum Held<DB: Database> {
+    pub enum Held<DB: Database, T> {
         /// Each statement is on its own.
         Plain(PoolConnection<DB>),
         /// All statements, or none.
-        Open(Transaction<'static, DB>),
+        Open(T),
     }
 
-    impl<DB: Database> Held<DB> {
-        pub(in crate::db) async fn commit(self) -> sqlx::Result<()> {
-            match self {
-                Self::Plain(_) => Ok(()),
-                Self::Open(transaction) => transaction.commit().await,
-            }
-        }
-
+    impl<DB: Database, T> Held<DB, T> {
         pub(in crate::db) const fn is_open(&self) -> bool {
             matches!(self, Self::Open(_))
         }
     }
 
-    impl<DB: Database> Deref for Held<DB> {
+    impl<DB: Database, T: Deref<Target = DB::Connection>> Deref for Held<DB, T> {
         type Target = DB::Connection;
 
         fn deref(&self) -> &Self::Target {
@@ -70,7 +64,7 @@ mod held {
         }
     }
 
-    impl<DB: Database> DerefMut for Held<DB> {
+    impl<DB: Database, T: DerefMut<Target = DB::Connection>> DerefMut for Held<DB, T> {
         fn deref_mut(&mut self) -> &mut Self::Target {
             match self {
                 Self::Plain(connection) => connection,

@@ -4,14 +4,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqlitePool, query_scalar};
 
 use super::group::Group;
+use super::writer::Writer;
 use super::{DbSettings, OpenError};
 
-/// Many readers beside one writer: writers queue in their pool, not at the lock of the file.
+/// Many readers beside one writer: writers queue for it, not at the lock of the file.
 pub(super) struct Pools {
     /// Connections that refuse to write.
     pub(super) readers: SqlitePool,
-    /// A pool of one.
-    pub(super) writer: SqlitePool,
+    pub(super) writer: Writer,
     /// Those who write together.
     pub(super) group: Arc<Group>,
 }
@@ -71,7 +71,7 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
         .await?;
     Ok(Pools {
         readers,
-        writer,
+        writer: Writer::new(writer),
         group: Group::of_one_writer(),
     })
 }
@@ -86,7 +86,7 @@ pub(super) fn detached() -> Pools {
     let pool = || SqlitePoolOptions::new().connect_lazy_with(options());
     Pools {
         readers: pool(),
-        writer: pool(),
+        writer: Writer::new(pool()),
         group: Group::of_one_writer(),
     }
 }

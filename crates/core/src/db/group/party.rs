@@ -33,8 +33,13 @@ pub(super) trait Party: Send + Sync {
 
 /// Items that one transaction took, of whatever kind.
 pub(super) trait Load: Send {
-    /// Writes them. An error here ends the transaction; what is wrong with one item alone is kept for its caller.
-    fn write<'a>(&'a mut self, conn: &'a mut Conn, alone: bool) -> BoxFuture<'a, sqlx::Result<()>>;
+    fn items(&self) -> usize;
+
+    /// Writes them all. An error ends the transaction.
+    fn write<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>>;
+
+    /// As [`Load::write`], but what is wrong with one item alone is kept for its caller.
+    fn apart<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>>;
 
     /// After the commit, or after the failure of all.
     fn answer(self: Box<Self>, failure: Option<&Failure>);
@@ -101,12 +106,15 @@ struct Taken<B: Batch> {
 
 impl<B: Batch> Taken<B> {
     async fn all(&mut self, conn: &mut Conn) -> sqlx::Result<()> {
+        let answers = self.queue.batch.write(conn, &self.items).await?;
+        self.answers = answers.into_iter().map(Ok).collect();
+        Ok(())
+    }
+
+    async fn all_or_each(&mut self, conn: &mut Conn) -> sqlx::Result<()> {
         let mark = conn.save().await?;
-        match self.queue.batch.write(conn, &self.items).await {
-            Ok(answers) => {
-                self.answers = answers.into_iter().map(Ok).collect();
-                conn.release().await
-            }
+        match self.all(conn).await {
+            Ok(()) => conn.release().await,
             Err(error) => {
                 conn.undo(mark).await?;
                 tracing::debug!(%error, items = self.items.len(), "a batch failed; its items are written one by one");
@@ -116,6 +124,7 @@ impl<B: Batch> Taken<B> {
     }
 
     async fn each(&mut self, conn: &mut Conn) -> sqlx::Result<()> {
+        self.answers.clear();
         for item in &self.items {
             let mark = conn.save().await?;
             let written = self
@@ -135,17 +144,19 @@ impl<B: Batch> Taken<B> {
 }
 
 impl<B: Batch> Load for Taken<B> {
-    fn write<'a>(&'a mut self, conn: &'a mut Conn, alone: bool) -> BoxFuture<'a, sqlx::Result<()>> {
+    fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    fn write<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>> {
+        Box::pin(self.all(conn))
+    }
+
+    fn apart<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>> {
         Box::pin(async move {
-            if self.items.len() > 1 {
-                self.all(conn).await
-            } else if alone {
-                // Where nobody else would be undone, the transaction is savepoint enough.
-                let answers = self.queue.batch.write(conn, &self.items).await?;
-                self.answers = answers.into_iter().map(Ok).collect();
-                Ok(())
-            } else {
-                self.each(conn).await
+            match self.items.len() {
+                1 => self.each(conn).await,
+                _ => self.all_or_each(conn).await,
             }
         })
     }

@@ -1,0 +1,119 @@
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::{Connection, Error, SqliteConnection, SqlitePool, query};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+
+type Slot = Option<SqliteConnection>;
+
+/// SQLite's one writer: whoever writes waits here, in the order of coming. A cheap clone.
+///
+/// The pool only opens its connection. A pool that lends one out and takes it back each time asks it for a sign of
+/// life and starts a task, which takes as long as a small transaction.
+#[derive(Clone)]
+pub(super) struct Writer {
+    pool: SqlitePool,
+    slot: Arc<Mutex<Slot>>,
+    /// Whether the connection may be in a transaction. Only whoever holds the slot looks or writes.
+    open: Arc<AtomicBool>,
+    wait: Duration,
+}
+
+impl Writer {
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Self {
+            wait: pool.options().get_acquire_timeout(),
+            pool,
+            slot: Arc::default(),
+            open: Arc::default(),
+        }
+    }
+
+    /// The connection, outside of any transaction.
+    ///
+    /// # Errors
+    /// [`Error::PoolTimedOut`] where others write for too long.
+    pub(super) async fn lease(&self) -> sqlx::Result<Writing> {
+        let slot = tokio::time::timeout(self.wait, self.slot.clone().lock_owned()).await;
+        let mut slot = slot.map_err(|_| Error::PoolTimedOut)?;
+        if let (true, Some(left)) = (self.open.load(Ordering::Relaxed), &mut *slot) {
+            // That no transaction is open is as good.
+            if let Err(Error::WorkerCrashed) = query("rollback").execute(left).await {
+                *slot = None;
+            }
+            self.open.store(false, Ordering::Relaxed);
+        }
+        if slot.is_none() {
+            *slot = Some(self.pool.acquire().await?.detach());
+        }
+        let connection = OwnedMutexGuard::try_map(slot, Option::as_mut);
+        Ok(Writing {
+            connection: connection.map_err(|_| Error::WorkerCrashed)?,
+            writer: self.clone(),
+        })
+    }
+
+    /// A transaction that holds the lock of the file. Taken at the first write instead, that lock is refused where
+    /// another process wrote after this transaction's first read.
+    pub(super) async fn begin(&self) -> sqlx::Result<Writing> {
+        let mut writing = self.lease().await?;
+        self.open.store(true, Ordering::Relaxed);
+        query("begin immediate").execute(&mut *writing).await?;
+        Ok(writing)
+    }
+
+    /// Waits for whoever writes, and lets nobody write from then on.
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+        if let Some(connection) = self.slot.lock().await.take() {
+            // What it wrote is committed; there is nobody to tell.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+/// The writer's connection, and its transaction if one was begun: dropped without [`Writing::commit`], that is rolled
+/// back before anything else is written.
+#[doc(hidden)]
+pub struct Writing {
+    connection: OwnedMappedMutexGuard<Slot, SqliteConnection>,
+    writer: Writer,
+}
+
+impl Writing {
+    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        query("commit").execute(&mut *self).await?;
+        self.writer.open.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Writing {
+    /// An open transaction keeps other processes from writing, so it must not wait for the next one to come by.
+    fn drop(&mut self) {
+        if let (true, Ok(runtime)) = (
+            self.writer.open.load(Ordering::Relaxed),
+            Handle::try_current(),
+        ) {
+            let writer = self.writer.clone();
+            runtime.spawn(async move { writer.lease().await.map(drop) });
+        }
+    }
+}
+
+impl Deref for Writing {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
