@@ -1,3 +1,5 @@
+mod packed;
+
 use std::time::Duration;
 
 use cgcg_core::{Array, Conn, Engine, Timestamp, on};
@@ -90,31 +92,46 @@ pub(super) async fn whole(
     Ok(claimed)
 }
 
+/// Two statements, and of the rows one text: SQLite's thread hands each row of `returning` to this one alone, and both
+/// wake each other up for it.
 async fn sqlite(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
     held: bool,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $4,
-                 deadline_at = $1 + timeout_us, worker = $5, started_at = $1
-               where seq in (
-                   select seq from task where queue = $2 and state = 2 and name in (select value from json_each($6))
-                   order by priority, run_at, seq limit $3)
-                 and ($7 or not exists (select 1 from task_queue where name = $2 and gated))
-               returning seq, id, name, priority, run_at, tick_at, attempt, max_attempts, lease, timeout_us, payload,
-                 conc_key, trace";
+    let sql = "select json_group_array(json_array(seq, hex(id), name, priority, run_at, tick_at, attempt + 1,
+                 max_attempts, lease + 1, timeout_us, cast(payload as text), conc_key, trace))
+               from (
+                 select * from task where queue = $1 and state = 2 and name in (select value from json_each($2))
+                   and ($4 or not exists (select 1 from task_queue where name = $1 and gated))
+                 order by priority, run_at, seq limit $3)";
     let names = json(&wanted.names)?;
-    on!(conn, |c| sqlx::query_as(sql)
-        .bind(now)
+    let text: String = on!(conn, |c| sqlx::query_scalar(sql)
         .bind(wanted.queue)
+        .bind(names)
         .bind(wanted.limit)
+        .bind(held)
+        .fetch_one(c)
+        .await?);
+    let claimed = packed::unpack(&text)?;
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $2,
+                 deadline_at = $1 + timeout_us, worker = $3, started_at = $1
+               where seq in (select value from json_each($4))";
+    let seqs: Vec<i64> = claimed.iter().map(|task| task.seq).collect();
+    let seqs = json(&seqs)?;
+    on!(conn, |c| sqlx::query(sql)
+        .bind(now)
         .bind(micros(wanted.lease))
         .bind(wanted.worker)
-        .bind(names)
-        .bind(held)
-        .fetch_all(c)
-        .await)
+        .bind(seqs)
+        .execute(c)
+        .await
+        .map(drop)?);
+    Ok(claimed)
 }
 
 /// Rows are picked by `= any (array(…))`: from a join, a generic plan cannot see the limit, and reads the whole table.

@@ -1,5 +1,6 @@
 //! What the holder of a lease may write. All of it is fenced by (`seq`, `lease`, `worker`) and the state.
 
+mod complete;
 mod settle;
 
 use std::time::Duration;
@@ -8,9 +9,9 @@ use cgcg_core::{Conn, Engine, on};
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::blob::{self, INLINE, Kind};
 use super::{Now, column, json};
-use crate::{TaskId, micros};
+use crate::micros;
+pub(crate) use complete::{Done, complete};
 pub(crate) use settle::{Moved, Next, Settled, by_fence, settle};
 
 /// One execution.
@@ -98,104 +99,4 @@ pub(crate) async fn relax(conn: &mut Conn) -> sqlx::Result<()> {
     }
     let sql = "set local synchronous_commit = off";
     on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))
-}
-
-/// A success.
-#[derive(Debug, Clone)]
-pub(crate) struct Done {
-    pub(crate) id: TaskId,
-    pub(crate) fence: Fence,
-    pub(crate) worker: String,
-    /// JSON text.
-    pub(crate) result: Option<String>,
-}
-
-/// Ends tasks; answers the fence of each whose lease held. The row alone would not tell: a stale completion may come in
-/// the same batch as the right one.
-pub(crate) async fn complete(
-    conn: &mut Conn,
-    now: Now,
-    keep_payload: bool,
-    done: &[Done],
-) -> sqlx::Result<Vec<Fence>> {
-    match conn.engine() {
-        Engine::Sqlite => complete_sqlite(conn, now, keep_payload, done).await,
-        Engine::Postgres => {
-            let sql = "with d as (
-                         delete from task t
-                         using unnest($3::bigint[], $4::bigint[], $5::text[], $6::bytea[]) as b (seq, lease, worker, result)
-                         where t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = b.worker
-                         returning t.*, b.result),
-                       i as (
-                         insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,
-                           max_attempts, timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           payload, result, trace, worker, created_at, started_at, finished_at)
-                         select id, owner, queue, name, 4, priority, run_at, tick_at, attempt, max_attempts, timeout_us,
-                           lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           case when $2 then payload end, result, trace, worker, created_at, started_at,
-                           coalesce($1::bigint, (select now from task_clock))
-                         from d)
-                       select seq, lease from d";
-            on!(conn, |c| sqlx::query_as(sql)
-                .bind(now)
-                .bind(keep_payload)
-                .bind(column(done, |done| done.fence.seq))
-                .bind(column(done, |done| done.fence.lease))
-                .bind(column(done, |done| done.worker.clone()))
-                .bind(column(done, |done| done
-                    .result
-                    .clone()
-                    .map(String::into_bytes)))
-                .fetch_all(c)
-                .await)
-        }
-    }
-}
-
-async fn complete_sqlite(
-    conn: &mut Conn,
-    now: Now,
-    keep_payload: bool,
-    done: &[Done],
-) -> sqlx::Result<Vec<Fence>> {
-    let sql = "update task set state = 4, finished_at = $1, lease_until = null, deadline_at = null,
-                 result = cast(b.value ->> 3 as blob), payload = case when $2 then payload end
-               from json_each($3) b
-               where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
-                 and task.worker = (b.value ->> 2)
-               returning task.seq, task.lease";
-    let small = |done: &Done| {
-        let result = done.result.clone();
-        result.filter(|result| result.len() <= INLINE)
-    };
-    let row = |done: &Done| {
-        (
-            done.fence.seq,
-            done.fence.lease,
-            done.worker.clone(),
-            small(done),
-        )
-    };
-    let batch = json(&done.iter().map(row).collect::<Vec<_>>())?;
-    let ended: Vec<Fence> = on!(conn, |c| sqlx::query_as(sql)
-        .bind(now)
-        .bind(keep_payload)
-        .bind(batch)
-        .fetch_all(c)
-        .await?);
-    let large = |done: &&Done| {
-        done.result
-            .as_ref()
-            .is_some_and(|result| result.len() > INLINE)
-    };
-    for done in done.iter().filter(large) {
-        if let (true, Some(result)) = (ended.contains(&done.fence), &done.result) {
-            blob::put(conn, done.fence.seq, Kind::Result, result).await?;
-        }
-    }
-    if !keep_payload {
-        let seqs: Vec<i64> = ended.iter().map(|fence| fence.seq).collect();
-        blob::drop_payloads(conn, &seqs).await?;
-    }
-    Ok(ended)
 }

@@ -25,6 +25,33 @@ both! {
         assert_eq!(bed.state(id).await, TaskState::Succeeded);
     }
 
+    async fn texts_come_back_to_the_letter(db: Db) {
+        let bed = Bed::new(db).await;
+        let worker = "host \"a\" \\ é";
+        let long = "\"\\\u{1F600}".repeat(600);
+        let texts = ["", "\"quoted\" \\ \u{0}\u{1e}\n", "é\u{1F600}\u{2028}", long.as_str()];
+        for text in texts {
+            bed.tasks.create(new("n", &json!(text))).await.unwrap();
+        }
+        let claimed = bed.claim(worker).await;
+        assert_eq!(claimed.len(), texts.len());
+        let results = [0, 1, 2, 3].map(|index| {
+            let payload = String::from_utf8(claimed[index].payload.clone().unwrap()).unwrap();
+            assert_eq!(payload, json!(texts[index]).to_string());
+            (index != 1).then_some(payload)
+        });
+        // All are ended together, one of them without a result.
+        let held = bed.db.begin().await.unwrap();
+        let end = |index: usize| {
+            bed.tasks.complete(done(worker, &claimed[index], results[index].as_deref()))
+        };
+        let (a, b, c, d, ()) = tokio::join!(end(0), end(1), end(2), end(3), async { drop(held) });
+        assert!([a, b, c, d].into_iter().all(Result::unwrap));
+        for (task, result) in claimed.iter().zip(results) {
+            assert_eq!(bed.status(task.id).await.result, result);
+        }
+    }
+
     async fn a_row_number_never_comes_back(db: Db) {
         let bed = Bed::new(db).await;
         let id = bed.create("n").await;
