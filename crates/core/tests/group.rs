@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use cgcg_core::{
-    Batch, BoxFuture, Conn, Db, DbSettings, Engine, GroupError, Joined, Span, Trouble, on,
+    Array, Batch, BoxFuture, Conn, Db, DbSettings, Engine, GroupError, Joined, Span, Trouble, on,
 };
 use cgcg_testkit::{both, eventually};
 
@@ -43,6 +43,52 @@ impl Batch for Notes {
                     .map(drop))?;
             }
             Ok(vec![batch; items.len()])
+        })
+    }
+}
+
+/// Stores numbers, on PostgreSQL in one statement; each answer is whether a transaction was around it.
+struct Numbers;
+
+impl Batch for Numbers {
+    type Item = i64;
+    type Answer = bool;
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [i64],
+    ) -> BoxFuture<'a, sqlx::Result<Vec<bool>>> {
+        Box::pin(async move {
+            for item in items {
+                let sql = "insert into numbers (number) values ($1)";
+                on!(conn, |c| sqlx::query(sql)
+                    .bind(item)
+                    .execute(c)
+                    .await
+                    .map(drop))?;
+            }
+            Ok(vec![true; items.len()])
+        })
+    }
+
+    fn write_in_one<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [i64],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<bool>>>> {
+        Box::pin(async move {
+            if items.contains(&0) {
+                return Ok(None);
+            }
+            let sql = "insert into numbers (number) select unnest($1::bigint[])";
+            let numbers: Array<i64> = items.iter().copied().collect();
+            on!(conn, |c| sqlx::query(sql)
+                .bind(numbers)
+                .execute(c)
+                .await
+                .map(drop))?;
+            Ok(Some(vec![false; items.len()]))
         })
     }
 }
@@ -99,6 +145,25 @@ both! {
         assert_eq!(count(&db, COUNT).await, 50);
         // A wake-up that an undone batch left is not run.
         assert!(batch.commits.load(Ordering::SeqCst) < batch.batches.load(Ordering::SeqCst));
+    }
+
+    async fn what_is_one_statement_takes_a_transaction_only_where_it_must(db: Db) {
+        commit(&db, "create table numbers (number bigint not null unique)").await;
+        let numbers = db.join(Numbers);
+        let postgres = db.engine() == Engine::Postgres;
+        assert_eq!(numbers.write(1).await.unwrap(), !postgres);
+        assert!(numbers.write(0).await.unwrap(), "it said that one statement is not enough");
+        let refused = numbers.write(1).await.unwrap_err();
+        assert!(matches!(&refused, GroupError::NotStored(_)), "{refused}");
+        // Whatever they share with the one that is there already, each is told for itself.
+        let writes = (1..=50).map(|number| {
+            let numbers = numbers.clone();
+            tokio::spawn(async move { numbers.write(number).await })
+        });
+        for (number, write) in (1..).zip(writes.collect::<Vec<_>>()) {
+            assert_eq!(write.await.unwrap().is_ok(), number != 1, "{number}");
+        }
+        assert_eq!(count(&db, "select count(*) from numbers").await, 51);
     }
 
     async fn a_lone_caller_is_told_what_is_wrong_with_its_item(db: Db) {

@@ -10,7 +10,7 @@ use cgcg_core::{Batch, BoxFuture, Conn};
 use metrics::histogram;
 
 use crate::Created;
-use crate::gate::{Places, Taken, take};
+use crate::gate::{Places, Taken, take, take_without_limits};
 use crate::service::create::{Wanted, create_all};
 use crate::store;
 use crate::store::claim::Request;
@@ -37,6 +37,20 @@ impl Batch for Create {
                 .iter()
                 .map(|list| created.by_ref().take(list.len()).collect());
             Ok(lists.collect())
+        })
+    }
+
+    fn write_in_one<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Vec<Wanted>],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<Vec<Created>>>>> {
+        Box::pin(async move {
+            let keyed = |wanted: &Wanted| wanted.row.unique_key.is_some();
+            match items.iter().flatten().any(keyed) {
+                true => Ok(None),
+                false => self.write(conn, items).await.map(Some),
+            }
         })
     }
 
@@ -78,6 +92,19 @@ impl Batch for Claim {
                 answers[index] = take(conn, now, &wanted, &self.1).await?;
             }
             Ok(answers)
+        })
+    }
+
+    fn write_in_one<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [ClaimItem],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<Taken>>>> {
+        Box::pin(async move {
+            let [item] = items else { return Ok(None) };
+            let now = self.0.now(conn);
+            let taken = take_without_limits(conn, now, &item.request()).await?;
+            Ok(taken.map(|taken| vec![taken]))
         })
     }
 }
@@ -122,6 +149,19 @@ impl Batch for Complete {
         })
     }
 
+    fn write_in_one<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Done],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<bool>>>> {
+        Box::pin(async move {
+            match self.0.relaxed_complete || self.0.announcer.tells_anybody() {
+                true => Ok(None),
+                false => self.write(conn, items).await.map(Some),
+            }
+        })
+    }
+
     fn size(&self, item: &Done) -> usize {
         item.result.as_ref().map_or(0, String::len)
     }
@@ -153,6 +193,19 @@ impl Batch for Settle {
             }
             let mut moved = store::lease::by_fence(moved);
             Ok(items.iter().map(|item| moved.remove(&item.fence)).collect())
+        })
+    }
+
+    fn write_in_one<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        items: &'a [Settled],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<Option<Moved>>>>> {
+        Box::pin(async move {
+            match self.0.announcer.tells_anybody() {
+                true => Ok(None),
+                false => self.write(conn, items).await.map(Some),
+            }
         })
     }
 }

@@ -49,21 +49,38 @@ pub(crate) async fn take(
     wanted: &Request<'_>,
     places: &Places,
 ) -> sqlx::Result<Taken> {
-    let tasks = claim(conn, now, wanted).await?;
-    // The plain claim finds nothing where there are limits: it looks at them in its own statement.
-    let limited = tasks.is_empty()
-        && queue::find(conn, wanted.queue)
-            .await?
-            .is_some_and(|queue| queue.gated);
-    if !limited {
-        return Ok(Taken { tasks, limited });
+    if let Some(taken) = take_without_limits(conn, now, wanted).await? {
+        return Ok(taken);
     }
     let queue = queue::gate(conn, wanted.queue).await?;
     let tasks = match queue.filter(|queue| queue.gated && !queue.paused) {
         Some(queue) => within(conn, now, wanted, &queue, places).await?,
         None => Vec::new(),
     };
-    Ok(Taken { tasks, limited })
+    Ok(Taken {
+        tasks,
+        limited: true,
+    })
+}
+
+/// As [`take`], in one statement that needs no transaction; `None` where the queue has limits.
+pub(crate) async fn take_without_limits(
+    conn: &mut Conn,
+    now: Now,
+    wanted: &Request<'_>,
+) -> sqlx::Result<Option<Taken>> {
+    let tasks = claim(conn, now, wanted).await?;
+    // The claim finds nothing where there are limits: it looks at them in its own statement.
+    if tasks.is_empty() {
+        let queue = queue::find(conn, wanted.queue).await?;
+        if queue.is_some_and(|queue| queue.gated) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Taken {
+        tasks,
+        limited: false,
+    }))
 }
 
 async fn within(

@@ -52,6 +52,11 @@ impl Announcer {
         Self { publisher, what }
     }
 
+    /// Whether the end of a task may take more than its own statement.
+    pub(crate) fn tells_anybody(&self) -> bool {
+        self.publisher.is_some()
+    }
+
     /// Of tasks that came into these states. A message that is refused keeps no task from ending.
     pub(crate) async fn ended(
         &self,

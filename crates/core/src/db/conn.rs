@@ -80,6 +80,11 @@ impl Conn {
         }
     }
 
+    /// Whether it is a transaction.
+    pub(super) fn is_open(&self) -> bool {
+        self.lease.is_open()
+    }
+
     /// Which database it is of: for the few statements where the dialects part.
     pub fn engine(&self) -> Engine {
         self.db.engine()

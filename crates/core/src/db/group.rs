@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::{BoxFuture, Conn, Db};
+use crate::{BoxFuture, Conn, Db, Engine};
 use failure::Failure;
 use party::{Load, Party, Queue};
 #[cfg(feature = "sqlite")]
@@ -36,6 +36,16 @@ pub trait Batch: Send + Sync + 'static {
         conn: &'a mut Conn,
         items: &'a [Self::Item],
     ) -> BoxFuture<'a, sqlx::Result<Vec<Self::Answer>>>;
+
+    /// On PostgreSQL first: as [`Batch::write`] without a transaction, for a third of the round trips. `None`: nothing was
+    /// written, because one statement is not enough.
+    fn write_in_one<'a>(
+        &'a self,
+        _conn: &'a mut Conn,
+        _items: &'a [Self::Item],
+    ) -> BoxFuture<'a, sqlx::Result<Option<Vec<Self::Answer>>>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// How many bytes an item is, about: a transaction takes 4 MiB of one kind, and at least one item.
     fn size(&self, _item: &Self::Item) -> usize {
@@ -215,8 +225,11 @@ impl Driver {
     }
 
     async fn turn(&self) {
-        let conn = self.db.begin().await;
-        // Only now: who came while this one waited for the writer goes along.
+        let conn = match self.db.engine() {
+            Engine::Sqlite => self.db.begin().await,
+            Engine::Postgres => self.db.read().await,
+        };
+        // Only now: who came while this one waited for a connection goes along.
         let mut loads = self.group.take();
         if loads.is_empty() {
             return;
@@ -227,7 +240,6 @@ impl Driver {
         }
     }
 
-    /// First all at once. Only where that fails each kind gets its savepoint, which is two round trips.
     async fn write(
         &self,
         conn: sqlx::Result<Conn>,
@@ -235,6 +247,21 @@ impl Driver {
     ) -> Result<(), Failure> {
         let mut conn = conn.map_err(Failure::early)?;
         let items: usize = loads.iter().map(|load| load.items()).sum();
+        if !conn.is_open() {
+            match in_one(&mut conn, loads).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // There was no commit after it that would be missing now.
+                Err(error) if error.as_database_error().is_none() => {
+                    return Err(Failure::late(error));
+                }
+                Err(error) if items == 1 => return Err(Failure::early(error)),
+                Err(error) => tracing::debug!(%error, items, "a batch failed; trying again"),
+            }
+            drop(conn);
+            conn = self.db.begin().await.map_err(Failure::early)?;
+        }
+        // All at once. Only where that fails each kind gets its savepoint, which is two round trips.
         if let Err(error) = together(&mut conn, loads).await {
             if items == 1 {
                 return Err(Failure::early(error));
@@ -247,6 +274,13 @@ impl Driver {
             }
         }
         conn.commit_here().await.map_err(Failure::late)
+    }
+}
+
+async fn in_one(conn: &mut Conn, loads: &mut [Box<dyn Load>]) -> sqlx::Result<bool> {
+    match loads {
+        [load] => load.write_in_one(conn).await,
+        _ => Ok(false),
     }
 }
 

@@ -35,6 +35,9 @@ pub(super) trait Party: Send + Sync {
 pub(super) trait Load: Send {
     fn items(&self) -> usize;
 
+    /// Writes them all without a transaction; `false` where it takes one.
+    fn write_in_one<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<bool>>;
+
     /// Writes them all. An error ends the transaction.
     fn write<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>>;
 
@@ -146,6 +149,15 @@ impl<B: Batch> Taken<B> {
 impl<B: Batch> Load for Taken<B> {
     fn items(&self) -> usize {
         self.items.len()
+    }
+
+    fn write_in_one<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<bool>> {
+        Box::pin(async move {
+            let answers = self.queue.batch.write_in_one(conn, &self.items).await?;
+            let written = answers.is_some();
+            self.answers = answers.into_iter().flatten().map(Ok).collect();
+            Ok(written)
+        })
     }
 
     fn write<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>> {
