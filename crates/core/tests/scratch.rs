@@ -5,8 +5,9 @@ use crate::support::{commit, count};
 const TABLE: &str = "create table notes (body text not null)";
 const COUNT: &str = "select count(*) from notes";
 
-/// Makes one twice, as after a kill, and looks into the second.
+/// Makes two, as where a kill left the first, and looks into both.
 async fn twice(real: &DbSettings) {
+    let mut left = Vec::new();
     for _ in 0..2 {
         let scratch = Scratch::make(real, "try").await.unwrap();
         let db = Db::open(scratch.settings()).await.unwrap();
@@ -14,12 +15,14 @@ async fn twice(real: &DbSettings) {
         commit(&db, "insert into notes (body) values ('a')").await;
         assert_eq!(count(&db, COUNT).await, 1);
         db.close().await;
+        left.push(scratch);
     }
-    let scratch = Scratch::make(real, "try").await.unwrap();
-    scratch.remove().await.unwrap();
+    for scratch in left {
+        scratch.remove().await.unwrap();
+    }
 }
 
-/// SQLite opened the old file, with its rows; PostgreSQL refused the schema.
+/// They were named by the number of the process, which comes again: SQLite opened the old file, with its rows.
 #[test]
 fn what_a_kill_left_is_no_part_of_the_next_one() {
     cgcg_testkit::run(async {

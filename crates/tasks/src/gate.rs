@@ -63,7 +63,7 @@ pub(crate) async fn take(
     })
 }
 
-/// As [`take`], in one statement that needs no transaction; `None` where the queue has limits.
+/// As [`take`], where the queue has no limits, with one statement that writes; `None` where it has.
 pub(crate) async fn take_without_limits(
     conn: &mut Conn,
     now: Now,

@@ -60,6 +60,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/0003_ended_by.sqlite.sql"),
             postgres: include_str!("../migrations/0003_ended_by.postgres.sql"),
         },
+        Step {
+            version: 4,
+            name: "pick",
+            sqlite: include_str!("../migrations/0004_pick.sqlite.sql"),
+            postgres: include_str!("../migrations/0004_pick.postgres.sql"),
+        },
     ],
 };
 

@@ -54,7 +54,12 @@ impl Announcer {
 
     /// Whether the end of a task may take more than its own statement.
     pub(crate) fn tells_anybody(&self) -> bool {
-        self.publisher.is_some()
+        self.publisher.is_some() && self.what != Announce::None
+    }
+
+    /// As [`Announcer::tells_anybody`], of a success.
+    pub(crate) fn tells_success(&self) -> bool {
+        self.publisher.is_some() && self.what == Announce::All
     }
 
     /// Of tasks that came into these states. A message that is refused keeps no task from ending.

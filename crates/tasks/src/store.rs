@@ -1,7 +1,8 @@
 //! Every SQL statement of this feature. A service opens and commits; nothing here does.
 //!
 //! The first bound value is the time, wherever a statement needs it: see [`Now`]. Each change of a state is one
-//! conditional statement. No row back means that the state had moved on; it is never tried without the condition.
+//! conditional statement. No row back means that the state had moved on; it is never tried without the condition. Where
+//! SQLite has one statement for the condition and one for the change, its one writer keeps others out between them.
 
 pub(crate) mod announce;
 pub(crate) mod blob;

@@ -5,7 +5,7 @@ use super::{Db, Engine, Lease};
 /// A leased connection or an open transaction, of either database.
 ///
 /// Store functions take `&mut Conn` and cannot tell which of them they got. Only a service decides where a
-/// transaction begins and ends. Dropped, it goes back to its pool; a transaction is rolled back.
+/// transaction begins and ends. Dropped, it is free for others; a transaction is rolled back.
 pub struct Conn {
     lease: Lease,
     db: Db,
@@ -46,6 +46,27 @@ impl Conn {
         self.lease.commit().await?;
         self.after.into_iter().for_each(|then| then());
         Ok(())
+    }
+
+    /// A transaction on the same connection of PostgreSQL.
+    pub(super) async fn open(mut self) -> sqlx::Result<Self> {
+        self.lease = self.lease.open().await?;
+        Ok(self)
+    }
+
+    /// Undoes all and begins anew, without a new place in the queue for the connection.
+    pub(super) async fn restart(mut self) -> sqlx::Result<Self> {
+        self.after.clear();
+        if !self.is_open() {
+            return self.open().await;
+        }
+        self.say("rollback").await?;
+        let begin = match self.engine() {
+            Engine::Sqlite => "begin immediate",
+            Engine::Postgres => "begin",
+        };
+        self.say(begin).await?;
+        Ok(self)
     }
 
     /// A place in the transaction to go back to.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::{BoxFuture, Conn, Db, Engine};
+use crate::{BoxFuture, Conn, Db, Engine, Trouble};
 use failure::Failure;
 use party::{Load, Party, Queue};
 #[cfg(feature = "sqlite")]
@@ -39,6 +39,8 @@ pub trait Batch: Send + Sync + 'static {
 
     /// On PostgreSQL first: as [`Batch::write`] without a transaction, for a third of the round trips. `None`: nothing was
     /// written, because one statement is not enough.
+    ///
+    /// What writes is one statement, and nothing that can fail comes after it: it would be kept all the same.
     fn write_in_one<'a>(
         &'a self,
         _conn: &'a mut Conn,
@@ -59,7 +61,7 @@ pub enum GroupError {
     /// Nothing was stored.
     #[error("nothing was stored: {0}")]
     NotStored(#[source] sqlx::Error),
-    /// The commit did not answer: perhaps it is stored.
+    /// The commit, or the one statement that is its own, did not answer: perhaps it is stored.
     #[error("perhaps stored: {0}")]
     Unknown(#[source] sqlx::Error),
 }
@@ -247,30 +249,32 @@ impl Driver {
     ) -> Result<(), Failure> {
         let mut conn = conn.map_err(Failure::early)?;
         let items: usize = loads.iter().map(|load| load.items()).sum();
-        if !conn.is_open() {
+        let written = if conn.is_open() {
+            together(&mut conn, loads).await
+        } else {
             match in_one(&mut conn, loads).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => {}
-                // There was no commit after it that would be missing now.
-                Err(error) if error.as_database_error().is_none() => {
-                    return Err(Failure::late(error));
+                Ok(false) => {
+                    conn = conn.open().await.map_err(Failure::early)?;
+                    together(&mut conn, loads).await
                 }
-                Err(error) if items == 1 => return Err(Failure::early(error)),
-                Err(error) => tracing::debug!(%error, items, "a batch failed; trying again"),
+                // Its commit was part of it, and went unanswered.
+                Err(error @ sqlx::Error::Io(_)) => return Err(Failure::late(error)),
+                Err(error) => Err(error),
             }
-            drop(conn);
-            conn = self.db.begin().await.map_err(Failure::early)?;
-        }
-        // All at once. Only where that fails each kind gets its savepoint, which is two round trips.
-        if let Err(error) = together(&mut conn, loads).await {
-            if items == 1 {
+        };
+        if let Err(error) = written {
+            let hopeless = matches!(Trouble::of(&error), Trouble::Full | Trouble::Gone);
+            if items == 1 || hopeless {
                 return Err(Failure::early(error));
             }
             tracing::debug!(%error, items, "a group failed; it is written in parts");
-            drop(conn);
-            conn = self.db.begin().await.map_err(Failure::early)?;
+            conn = conn.restart().await.map_err(Failure::early)?;
+            // The only kind was just tried as a whole.
+            let whole = loads.len() > 1;
             for load in loads {
-                load.apart(&mut conn).await.map_err(Failure::early)?;
+                let written = load.apart(&mut conn, whole).await;
+                written.map_err(Failure::early)?;
             }
         }
         conn.commit_here().await.map_err(Failure::late)

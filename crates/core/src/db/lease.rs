@@ -21,6 +21,18 @@ impl Lease {
         }
     }
 
+    /// A transaction on the same connection.
+    pub(super) async fn open(self) -> sqlx::Result<Self> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(Held::Plain(connection)) => {
+                let transaction = sqlx::Transaction::begin(connection, None).await?;
+                Ok(Self::Postgres(Held::Open(transaction)))
+            }
+            open => Ok(open),
+        }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         match *self {
             #[cfg(feature = "sqlite")]

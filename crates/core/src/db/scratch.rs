@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::{Db, DbSettings, OpenError, on_here};
+use crate::{Clock, Id, SystemClock};
 
 /// An empty database on the disk of a real one, to measure or to try something: a file beside SQLite's, or a schema of
 /// PostgreSQL. It stays until [`Scratch::remove`].
@@ -19,22 +20,20 @@ enum Place {
 }
 
 impl Scratch {
-    /// Makes one called `name` with the number of this process behind it, in the place of what a killed process of that
-    /// number left. `name` is of letters that need no quotes.
+    /// Makes one called `name` with a number behind it that no other has. `name` is of letters that need no quotes.
     ///
     /// # Errors
     /// [`OpenError`], also where a role may make no schemas.
     pub async fn make(real: &DbSettings, name: &str) -> Result<Self, OpenError> {
-        let name = format!("{name}_{}", std::process::id());
+        let number = Id::<Self>::new(SystemClock::default().now());
+        let name = format!("{name}_{}", number.uuid().simple());
         let (url, place) = match real.file() {
             Some(file) => {
                 let file = file.with_file_name(format!("{name}.db"));
-                remove(&file).map_err(sqlx::Error::from)?;
                 (DbSettings::sqlite_url(&file), Place::File(file))
             }
             None => {
                 let db = Db::open(real).await?;
-                execute(&db, format!("drop schema if exists {name} cascade")).await?;
                 execute(&db, format!("create schema {name}")).await?;
                 let url = real.url.expose();
                 let mark = if url.contains('?') { '&' } else { '?' };

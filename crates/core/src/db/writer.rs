@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::{Connection, Error, SqliteConnection, SqlitePool, query};
+use futures_util::TryStreamExt;
+use sqlx::{Connection, Error, Executor, SqliteConnection, SqlitePool, query};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
@@ -39,9 +40,13 @@ impl Writer {
     pub(super) async fn lease(&self) -> sqlx::Result<Writing> {
         let slot = tokio::time::timeout(self.wait, self.slot.clone().lock_owned()).await;
         let mut slot = slot.map_err(|_| Error::PoolTimedOut)?;
+        if self.pool.is_closed() {
+            return Err(Error::PoolClosed);
+        }
         if let (true, Some(left)) = (self.open.load(Ordering::Relaxed), &mut *slot) {
-            // That no transaction is open is as good.
-            if let Err(Error::WorkerCrashed) = query("rollback").execute(left).await {
+            if let Err(error) = run(left, "rollback").await
+                && !nothing_to_undo(&error)
+            {
                 *slot = None;
             }
             self.open.store(false, Ordering::Relaxed);
@@ -61,7 +66,7 @@ impl Writer {
     pub(super) async fn begin(&self) -> sqlx::Result<Writing> {
         let mut writing = self.lease().await?;
         self.open.store(true, Ordering::Relaxed);
-        query("begin immediate").execute(&mut *writing).await?;
+        run(&mut writing, "begin immediate").await?;
         Ok(writing)
     }
 
@@ -75,6 +80,18 @@ impl Writer {
     }
 }
 
+/// By hand, because `execute` takes the silence of a connection whose thread is gone for success.
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
+    let done = connection.fetch_many(query(sql)).try_next().await?;
+    done.map(drop).ok_or(Error::WorkerCrashed)
+}
+
+/// Whether a rollback failed because no transaction was open. After anything else the connection is not used again.
+fn nothing_to_undo(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("1")
+}
+
 /// The writer's connection, and its transaction if one was begun: dropped without [`Writing::commit`], that is rolled
 /// back before anything else is written.
 #[doc(hidden)]
@@ -85,14 +102,15 @@ pub struct Writing {
 
 impl Writing {
     pub(super) async fn commit(mut self) -> sqlx::Result<()> {
-        query("commit").execute(&mut *self).await?;
+        run(&mut self, "commit").await?;
         self.writer.open.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
 impl Drop for Writing {
-    /// An open transaction keeps other processes from writing, so it must not wait for the next one to come by.
+    /// An open transaction keeps other processes from writing, so it does not wait for the next one to come by; but where
+    /// no runtime is left to undo it.
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (
             self.writer.open.load(Ordering::Relaxed),

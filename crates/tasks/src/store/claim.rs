@@ -92,7 +92,7 @@ pub(super) async fn whole(
     Ok(claimed)
 }
 
-/// Two statements, and of the rows one text: SQLite's thread hands each row of `returning` to this one alone, and both
+/// Two statements, between which the writer is held, and of the rows one text: SQLite's thread hands each row of `returning` to this one alone, and both
 /// wake each other up for it.
 async fn sqlite(
     conn: &mut Conn,
@@ -134,23 +134,20 @@ async fn sqlite(
     Ok(claimed)
 }
 
-/// Rows are picked by `= any (array(…))`: from a join, a generic plan cannot see the limit, and reads the whole table.
-/// They stand where they were locked, so `ctid` finds them at a fifth less than their number does. One that another
-/// transaction changed after this statement began is left to the next claim: whoever changed it rings.
+/// `task_pick` walks the index of what is ready, whatever the planner believes: of a table that it has not yet seen full
+/// it believes that sorting all that is ready costs nothing. Rows stand where they were locked, so `ctid` finds them at a
+/// fifth less than their number does. One that another transaction changed after this statement began is left to the
+/// next claim: whoever changed it rings.
 async fn postgres(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
     held: bool,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
-               c as materialized (
-                 select ctid from task where queue = $2 and state = 2 and name = any ($6::text[])
-                   and ($7 or not exists (select from task_queue where name = $2 and gated))
-                 order by priority, run_at, seq limit $3 for update skip locked)
+    let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now)
                update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
                  deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
-               from n where t.ctid = any (array(select ctid from c))
+               from n where t.ctid = any (array(select task_pick($2, $3, $6::text[], $7)))
                returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
                  t.timeout_us, t.payload, t.conc_key, t.trace";
     on!(conn, |c| sqlx::query_as(sql)

@@ -59,12 +59,17 @@ async fn fill(bed: &Bed) {
         .await
         .map(drop))
     .unwrap();
-    on!(&mut conn, |c| sqlx::query("analyze")
-        .execute(c)
-        .await
-        .map(drop))
-    .unwrap();
     conn.commit().await.unwrap();
+}
+
+async fn say(bed: &Bed, sql: &'static str) {
+    let mut conn = bed.db.begin().await.unwrap();
+    on!(&mut conn, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+    conn.commit().await.unwrap();
+}
+
+async fn analyze(bed: &Bed) {
+    say(bed, "analyze").await;
 }
 
 /// Scans and entries read, of the table and of each of its indexes.
@@ -160,6 +165,7 @@ both! {
     async fn claims_enter_by_their_own_index(db: Db) {
         let bed = Bed::new(db).await;
         fill(&bed).await;
+        analyze(&bed).await;
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let names = ["n".to_owned(), "other".to_owned()];
@@ -183,9 +189,27 @@ both! {
         probe.went("park", "task_ix_ready", 4_500).await;
     }
 
+    /// Each claim read and sorted all that was ready, 200,000 tasks in 0.6 s, until the first statistics came.
+    async fn a_claim_walks_its_index_where_there_are_no_statistics_yet(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        if bed.db.engine() == Engine::Postgres {
+            // As after a wave of tasks that no vacuum has seen: it expects few of many, and a sort of few is cheap.
+            say(&bed, "update pg_class set reltuples = 400000, relpages = pg_relation_size(oid) / 8192
+                       where oid = 'task'::regclass").await;
+        }
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let names = ["n".to_owned(), "other".to_owned()];
+        let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
+        assert_eq!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        probe.went("claim", "task_ix_ready", 40).await;
+    }
+
     async fn what_holders_of_leases_write_enters_by_the_key(db: Db) {
         let bed = Bed::new(db).await;
         fill(&bed).await;
+        analyze(&bed).await;
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let rows = probe.running().await;
@@ -207,6 +231,7 @@ both! {
     async fn what_keeps_the_queue_in_order_reads_no_pile(db: Db) {
         let bed = Bed::new(db).await;
         fill(&bed).await;
+        analyze(&bed).await;
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         assert!(tend::pulse(&mut probe.conn, now).await.unwrap().1);
@@ -238,6 +263,7 @@ both! {
     async fn what_is_done_to_one_task_enters_by_its_id(db: Db) {
         let bed = Bed::new(db).await;
         fill(&bed).await;
+        analyze(&bed).await;
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let rows = probe.running().await;

@@ -41,8 +41,9 @@ pub(super) trait Load: Send {
     /// Writes them all. An error ends the transaction.
     fn write<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>>;
 
-    /// As [`Load::write`], but what is wrong with one item alone is kept for its caller.
-    fn apart<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>>;
+    /// As [`Load::write`], but what is wrong with one item alone is kept for its caller. `whole`: all at once are tried
+    /// first.
+    fn apart<'a>(&'a mut self, conn: &'a mut Conn, whole: bool) -> BoxFuture<'a, sqlx::Result<()>>;
 
     /// After the commit, or after the failure of all.
     fn answer(self: Box<Self>, failure: Option<&Failure>);
@@ -164,11 +165,11 @@ impl<B: Batch> Load for Taken<B> {
         Box::pin(self.all(conn))
     }
 
-    fn apart<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, sqlx::Result<()>> {
+    fn apart<'a>(&'a mut self, conn: &'a mut Conn, whole: bool) -> BoxFuture<'a, sqlx::Result<()>> {
         Box::pin(async move {
-            match self.items.len() {
-                1 => self.each(conn).await,
-                _ => self.all_or_each(conn).await,
+            match whole && self.items.len() > 1 {
+                true => self.all_or_each(conn).await,
+                false => self.each(conn).await,
             }
         })
     }

@@ -61,7 +61,8 @@ pub(crate) async fn complete(
 }
 
 /// By number alone, once it is known whose lease holds: taking apart a JSON list for each row would take as long as the
-/// rest. None of it by `returning`, see [`super::claim`].
+/// rest. The transaction holds the
+/// writer, so it goes on holding. None of it by `returning`: see `store::claim`.
 async fn sqlite(
     conn: &mut Conn,
     now: Now,
@@ -113,10 +114,10 @@ async fn held<'a>(conn: &mut Conn, done: &'a [Done]) -> sqlx::Result<Vec<&'a Don
         .bind(seqs)
         .fetch_one(c)
         .await?);
-    let held: HashSet<(i64, i64, Cow<'_, str>)> =
+    let held: HashSet<(i64, i64, Option<Cow<'_, str>>)> =
         serde_json::from_str(&text).map_err(|wrong| sqlx::Error::Decode(wrong.into()))?;
     let holds = |done: &&Done| {
-        let worker = Cow::Borrowed(done.worker.as_str());
+        let worker = Some(Cow::Borrowed(done.worker.as_str()));
         held.contains(&(done.fence.seq, done.fence.lease, worker))
     };
     Ok(done.iter().filter(holds).collect())

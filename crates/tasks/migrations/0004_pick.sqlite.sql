@@ -1,0 +1,2 @@
+-- SQLite walks the index of what is ready in any case: nothing to add.
+select 1;
