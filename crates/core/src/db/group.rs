@@ -258,9 +258,9 @@ impl Driver {
                     conn = conn.open().await.map_err(Failure::early)?;
                     together(&mut conn, loads).await
                 }
+                Err(error) if is_undone(&error) => Err(error),
                 // Its commit was part of it, and went unanswered.
-                Err(error @ sqlx::Error::Io(_)) => return Err(Failure::late(error)),
-                Err(error) => Err(error),
+                Err(error) => return Err(Failure::late(error)),
             }
         };
         if let Err(error) = written {
@@ -279,6 +279,12 @@ impl Driver {
         }
         conn.commit_here().await.map_err(Failure::late)
     }
+}
+
+/// Whether a statement that is its own transaction has certainly stored nothing: the database refused it, or it was never
+/// sent.
+fn is_undone(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some() || matches!(error, sqlx::Error::Encode(_))
 }
 
 async fn in_one(conn: &mut Conn, loads: &mut [Box<dyn Load>]) -> sqlx::Result<bool> {
