@@ -129,7 +129,7 @@ impl Db {
         }
     }
 
-    /// A connection to read from. It may not write: SQLite refuses.
+    /// A connection to read from. It may not write: SQLite refuses, and on PostgreSQL each statement would be kept alone.
     pub async fn read(&self) -> sqlx::Result<Conn> {
         let lease = match *self.0 {
             #[cfg(feature = "sqlite")]

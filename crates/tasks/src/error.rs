@@ -83,7 +83,8 @@ pub enum Error {
     /// The system gave no thread, so heartbeats could stop when handlers block.
     #[error("no thread for heartbeats: {0}")]
     Thread(String),
-    /// The commit did not answer: perhaps it is stored. Repeat it with the same unique key.
+    /// The commit, or the one statement that is its own, did not answer: perhaps it is stored. With a unique key it can be
+    /// repeated; without one that may make it twice.
     #[error("the database did not answer; perhaps the task is stored")]
     Unknown(#[source] sqlx::Error),
     /// The database failed. Trying again may help.

@@ -45,7 +45,8 @@ pub enum Trouble {
     Busy,
     /// No space left: an operator must help.
     Full,
-    /// The connection broke: what was under way is undone, unless it was the commit that went unanswered.
+    /// The connection broke: what was under way is undone, unless it was the commit that went unanswered, or a statement
+    /// that is its own.
     Gone,
     /// Ours.
     Other,
