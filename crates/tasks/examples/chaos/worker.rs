@@ -10,7 +10,7 @@ use crate::control::{Control, Orders};
 use crate::ledger::Ledger;
 use crate::{Failure, open};
 
-const SLOTS: u16 = 32;
+const SLOTS: u16 = 200;
 
 /// A worker process: until it is killed, or the run is over and it is told to end.
 pub(crate) async fn run(url: &str, folder: &Path) -> Result<(), Failure> {

@@ -232,6 +232,41 @@ both! {
         works.end().await;
     }
 
+    async fn failures_of_long_ago_do_not_prolong_the_pause_where_all_places_are_full(db: Db) {
+        let bed = Bed::new(db).await;
+        let (first, second) = (bed.create("stay").await, bed.create("stay").await);
+        let go = Arc::new(tokio::sync::Semaphore::new(0));
+        let gone = go.clone();
+        let handlers = Handlers::new().on_name("stay", move |_, _| {
+            let go = gone.clone();
+            async move {
+                go.acquire().await.unwrap().forget();
+                Ok(None)
+            }
+        });
+        // Claims alone read it.
+        rename(&bed.db, "alter table task_queue rename to task_away").await;
+        let works = bed.work(handlers, 1);
+        let mut failures = 0;
+        bed.pass_until("it fails many times", async || {
+            failures += 1;
+            failures == 100
+        })
+        .await;
+        let asleep = bed.clock.sleepers();
+        rename(&bed.db, "alter table task_away rename to task_queue").await;
+        bed.pass_until("the only place is taken", async || bed.state(first).await == TaskState::Running).await;
+        rename(&bed.db, "alter table task_queue rename to task_away").await;
+        go.add_permits(1);
+        bed.until_state(first, TaskState::Succeeded).await;
+        bed.clock.wait_for_sleepers(asleep).await;
+        rename(&bed.db, "alter table task_away rename to task_queue").await;
+        bed.clock.advance(Duration::from_millis(250));
+        bed.until_state(second, TaskState::Running).await;
+        go.add_permits(1);
+        works.end().await;
+    }
+
     async fn no_two_processes_share_a_worker_id_and_who_leaves_is_taken_off_the_list(db: Db) {
         let bed = Bed::new(db).await;
         let works = [bed.work(adds(), 4), Works::start(&bed.another(), adds(), 5)];

@@ -88,13 +88,14 @@ impl Running {
             drop(place);
             // Heard from here on: what comes while we look is looked for again.
             bell.mark_unchanged();
-            let pause = match self.take(queue, free, stop, &mut head.pace).await {
+            let taken = self.take(queue, free, stop, &mut head.pace).await;
+            failures = if taken.is_ok() { 0 } else { failures + 1 };
+            let pause = match taken {
                 Ok(taken) if taken.all => {
                     self.pass_on(queue, &mut head);
                     continue;
                 }
                 Ok(taken) => {
-                    failures = 0;
                     self.look_at_head(queue, &mut head).await;
                     match taken.limited {
                         true => self.tasks.settings().poll.get(),
@@ -102,7 +103,6 @@ impl Running {
                     }
                 }
                 Err(error) => {
-                    failures += 1;
                     warn!(%error, queue = &**queue, "cannot take tasks; trying again");
                     doubled(Duration::from_millis(100), LONGEST, failures)
                 }
