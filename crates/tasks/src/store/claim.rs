@@ -118,7 +118,7 @@ async fn sqlite(
     if claimed.is_empty() {
         return Ok(claimed);
     }
-    let sql = "update task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $2,
+    let sql = "update or fail task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $2,
                  deadline_at = $1 + timeout_us, worker = $3, started_at = $1
                where seq in (select value from json_each($4))";
     let seqs: Vec<i64> = claimed.iter().map(|task| task.seq).collect();

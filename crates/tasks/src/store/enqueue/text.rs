@@ -12,6 +12,9 @@ pub(super) static ALL: LazyLock<[String; 4]> = LazyLock::new(|| SIZES.map(insert
 pub(super) static TOLD: LazyLock<[String; 4]> =
     LazyLock::new(|| SIZES.map(|rows| insert(rows) + " returning seq, id"));
 
+/// `or fail`, as in whatever writes many rows of SQLite: else it copies each page that it is about to change into a file,
+/// to put it back should a later row fail. Whoever meets an error rolls back the transaction, or to a savepoint.
+///
 /// Its parameters have no numbers: to SQLite those are names, and sqlx asks for the name of each, which goes through all
 /// of them.
 fn insert(rows: usize) -> String {
@@ -20,7 +23,7 @@ fn insert(rows: usize) -> String {
         "with c (now) as (select ?),
            x (id, owner, queue, name, priority, run_at, tick_at, max_attempts, timeout_us, unique_key, conc_key, trace,
              payload) as (values {})
-         insert into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
+         insert or fail into task (id, owner, queue, name, state, priority, run_at, tick_at, max_attempts, timeout_us,
            unique_key, conc_key, trace, payload, created_at)
          select x.id, x.owner, x.queue, x.name, case when x.run_at > c.now then 1 else 2 end, x.priority,
            coalesce(x.run_at, c.now), x.tick_at, x.max_attempts, x.timeout_us, x.unique_key,

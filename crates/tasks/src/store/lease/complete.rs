@@ -82,14 +82,14 @@ async fn sqlite(
     }
     plain.extend(large.iter().map(|(seq, _)| *seq));
     if !plain.is_empty() {
-        let sql = "update task set state = 4, finished_at = $1, lease_until = null, deadline_at = null, result = null,
-                     payload = case when $2 then payload end
+        let sql = "update or fail task set state = 4, finished_at = $1, lease_until = null, deadline_at = null,
+                     result = null, payload = case when $2 then payload end
                    where seq in (select value from json_each($3))";
         end(conn, sql, now, keep_payload, json(&plain)?).await?;
     }
     if !told.is_empty() {
         let sql =
-            "update task set state = 4, finished_at = $1, lease_until = null, deadline_at = null,
+            "update or fail task set state = 4, finished_at = $1, lease_until = null, deadline_at = null,
                      result = cast(b.value as blob), payload = case when $2 then payload end
                    from json_each($3) b where task.seq = cast(b.key as integer)";
         end(conn, sql, now, keep_payload, json(&told)?).await?;
