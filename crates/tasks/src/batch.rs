@@ -143,7 +143,11 @@ impl Batch for Complete {
             let ended = store::lease::complete(conn, now, keep, items).await?;
             let ended: HashSet<Fence> = ended.into_iter().collect();
             let held = |done: &&Done| ended.contains(&done.fence);
-            let ids = items.iter().filter(held).map(|done| done.id).collect();
+            let ids = items
+                .iter()
+                .filter(held)
+                .map(|done| done.fence.id)
+                .collect();
             self.0.ring_succeeded(conn, ids).await?;
             Ok(items.iter().map(|done| held(&done)).collect())
         })

@@ -66,6 +66,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/0004_pick.sqlite.sql"),
             postgres: include_str!("../migrations/0004_pick.postgres.sql"),
         },
+        Step {
+            version: 5,
+            name: "key",
+            sqlite: include_str!("../migrations/0005_key.sqlite.sql"),
+            postgres: include_str!("../migrations/0005_key.postgres.sql"),
+        },
     ],
 };
 

@@ -116,7 +116,6 @@ impl Bed {
 
 fn done(worker: &str, task: &Claimed, result: Option<&str>) -> Done {
     Done {
-        id: task.id,
         fence: task.fence(),
         worker: worker.to_owned(),
         result: result.map(str::to_owned),

@@ -40,7 +40,7 @@ impl Service {
     /// Ends a task in its handler's own transaction.
     pub(crate) async fn complete_in(&self, conn: &mut Conn, done: Done) -> Result<(), Error> {
         self.own(conn)?;
-        let (now, id) = (self.0.shared.now(conn), done.id);
+        let (now, id) = (self.0.shared.now(conn), done.fence.id);
         let keep = self.0.shared.keep_payload;
         if store::lease::complete(conn, now, keep, &[done])
             .await?

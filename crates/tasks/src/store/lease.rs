@@ -1,4 +1,4 @@
-//! What the holder of a lease may write. All of it is fenced by (`seq`, `lease`, `worker`) and the state.
+//! What the holder of a lease may write. All of it is fenced by the task, `lease`, `worker` and the state.
 
 mod complete;
 mod settle;
@@ -10,13 +10,14 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{Now, column, json};
-use crate::micros;
+use crate::{TaskId, micros};
 pub(crate) use complete::{Done, complete};
 pub(crate) use settle::{Moved, Next, Settled, by_fence, settle};
 
-/// One execution.
+/// One execution. SQLite finds its row by `seq`, PostgreSQL by `id`, which is the only key there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::FromRow)]
 pub(crate) struct Fence {
+    pub(crate) id: TaskId,
     pub(crate) seq: i64,
     pub(crate) lease: i64,
 }
@@ -67,22 +68,22 @@ pub(crate) async fn beat(
             // would wait for it, and their leases would end.
             let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
                        b as materialized (
-                         select * from unnest($4::bigint[], $5::bigint[], $6::jsonb[]) as b (seq, lease, progress)),
+                         select * from unnest($4::uuid[], $5::bigint[], $6::jsonb[]) as b (id, lease, progress)),
                        l as materialized (
-                         select t.seq, b.progress from task t join b on t.seq = b.seq and t.lease = b.lease
+                         select t.id, b.progress from task t join b on t.id = b.id and t.lease = b.lease
                          where t.state = 3 and t.worker = $3 for update of t skip locked),
                        u as (
                          update task t set lease_until = n.now + $2::bigint, progress = coalesce(l.progress, t.progress)
-                         from l, n where t.seq = l.seq returning t.seq, t.cancel_requested)
+                         from l, n where t.id = l.id returning t.id, t.cancel_requested)
                        select t.seq, coalesce(u.cancel_requested, t.cancel_requested) as cancel_requested,
-                         u.seq is not null as renewed
-                       from b join task t on t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = $3
-                         left join u on u.seq = t.seq";
+                         u.id is not null as renewed
+                       from b join task t on t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = $3
+                         left join u on u.id = t.id";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(micros(lease))
                 .bind(worker)
-                .bind(column(beats, |beat| beat.fence.seq))
+                .bind(column(beats, |beat| beat.fence.id.uuid()))
                 .bind(column(beats, |beat| beat.fence.lease))
                 .bind(column(beats, |beat| beat.progress.clone().map(Json)))
                 .fetch_all(c)

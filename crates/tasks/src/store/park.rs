@@ -82,14 +82,14 @@ pub(crate) async fn park(
         }
         Engine::Postgres => {
             let sql = "with x as materialized (
-                         select seq from (
-                           select seq, name from task where queue = $2 and state = 2
+                         select id from (
+                           select id, name from task where queue = $2 and state = 2
                            order by priority, run_at, seq limit $4) h
                          where name <> all ($3::text[])
                            and name <> all (array(select distinct name from task where queue = $2 and state = 3)))
                        update task t set state = 1,
                          run_at = coalesce($1::bigint, (select now from task_clock)) + $5::bigint
-                       where t.seq = any (array(select seq from x)) and t.state = 2";
+                       where t.id = any (array(select id from x)) and t.state = 2";
             on!(conn, |c| sqlx::query(sql)
                 .bind(now)
                 .bind(queue)

@@ -58,7 +58,7 @@ pub(crate) async fn rescue(
         Engine::Postgres => {
             "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
              x as materialized (
-               select seq from task, n
+               select id from task, n
                where state = 3 and (lease_until < n.now or lease_until > n.now + $3::bigint or deadline_at < n.now)
                order by queue, conc_key limit $2 for update of task skip locked)
              update task t set
@@ -70,7 +70,7 @@ pub(crate) async fn rescue(
                finished_at = case when cancel_requested or attempt >= max_attempts then n.now end,
                conc_key = coalesce(conc_key, (select '' from task_queue q where q.name = t.queue and q.keyed)),
                lease_until = null, deadline_at = null, worker = null
-             from n where t.seq = any (array(select seq from x))
+             from n where t.id = any (array(select id from x))
              returning t.id, t.queue, t.name, t.state, t.attempt, t.lease, t.errors -> -1 ->> 'code' as why"
         }
     };
@@ -109,11 +109,11 @@ pub(crate) async fn promote(conn: &mut Conn, now: Now, limit: i64) -> sqlx::Resu
         }
         Engine::Postgres => {
             "with x as materialized (
-               select seq from task where state = 1 and run_at <= coalesce($1::bigint, (select now from task_clock))
+               select id from task where state = 1 and run_at <= coalesce($1::bigint, (select now from task_clock))
                order by run_at limit $2 for update skip locked)
              update task t set state = 2,
                conc_key = coalesce(conc_key, (select '' from task_queue q where q.name = t.queue and q.keyed))
-             where t.seq = any (array(select seq from x))
+             where t.id = any (array(select id from x))
              returning t.queue"
         }
     };
@@ -130,8 +130,8 @@ pub(crate) async fn sweep(conn: &mut Conn, limit: i64) -> sqlx::Result<u64> {
         return Ok(0);
     }
     let sql = "with x as materialized (
-                 select seq from task where state >= 4 order by seq limit $1 for update skip locked),
-               d as (delete from task t where t.seq = any (array(select seq from x)) returning t.*)
+                 select id from task where state >= 4 order by seq limit $1 for update skip locked),
+               d as (delete from task t where t.id = any (array(select id from x)) returning t.*)
                insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt, max_attempts,
                  timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors, payload, trace, worker,
                  created_at, started_at, finished_at)

@@ -77,6 +77,7 @@ impl Walk {
     async fn take(&mut self, before: &Place, place: &mut Place, step: Step) {
         let (conn, ids, now) = (&mut self.conn, self.ids, Some(place.now));
         let fence = |task: usize| Fence {
+            id: ids[task],
             seq: before.seqs[task],
             lease: before.known.0[task].lease,
         };
@@ -101,7 +102,7 @@ impl Walk {
                 assert_eq!(beaten[0].cancel_requested, before.known.0[task].cancel);
             }
             Step::Complete(task) => {
-                let done = done(ids[task], fence(task), worker(task));
+                let done = done(fence(task), worker(task));
                 assert_eq!(
                     complete(conn, now, true, &[done]).await.unwrap(),
                     [fence(task)]
@@ -156,17 +157,18 @@ impl Walk {
                 let others =
                     others.filter(|worker| holder.is_none_or(|holder| WORKERS[holder] != **worker));
                 let fence = Fence {
+                    id: self.ids[task],
                     seq: place.seqs[task],
                     lease,
                 };
-                stale.extend(others.map(|worker| (self.ids[task], fence, *worker)));
+                stale.extend(others.map(|worker| (fence, *worker)));
             }
         }
         let now = Some(place.now);
         for worker in ["w0", "w1", "w9"] {
-            let of_worker = stale.iter().filter(|(_, _, stale)| *stale == worker);
+            let of_worker = stale.iter().filter(|(_, stale)| *stale == worker);
             let beats: Vec<Beat> = of_worker
-                .map(|(_, fence, _)| Beat {
+                .map(|(fence, _)| Beat {
                     fence: *fence,
                     progress: None,
                 })
@@ -180,7 +182,7 @@ impl Walk {
         }
         let dones: Vec<Done> = stale
             .iter()
-            .map(|(id, fence, worker)| done(*id, *fence, worker))
+            .map(|(fence, worker)| done(*fence, worker))
             .collect();
         assert!(
             complete(&mut self.conn, now, true, &dones)
@@ -190,7 +192,7 @@ impl Walk {
         );
         let settle_all = stale
             .iter()
-            .map(|(_, fence, worker)| settled(*fence, worker, Next::Release));
+            .map(|(fence, worker)| settled(*fence, worker, Next::Release));
         assert!(
             settle(&mut self.conn, now, &settle_all.collect::<Vec<_>>())
                 .await
@@ -212,9 +214,8 @@ fn wanted(worker: usize) -> Request<'static> {
     }
 }
 
-fn done(id: TaskId, fence: Fence, worker: &str) -> Done {
+fn done(fence: Fence, worker: &str) -> Done {
     Done {
-        id,
         fence,
         worker: worker.to_owned(),
         result: None,

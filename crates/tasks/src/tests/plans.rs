@@ -213,17 +213,17 @@ both! {
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let rows = probe.running().await;
-        let fence = |seq| Fence { seq, lease: 1 };
-        let beats: Vec<_> = rows.iter().map(|(seq, _)| Beat { fence: fence(*seq), progress: None }).collect();
+        let fence = |(seq, id): &(i64, TaskId)| Fence { id: *id, seq: *seq, lease: 1 };
+        let beats: Vec<_> = rows.iter().map(|row| Beat { fence: fence(row), progress: None }).collect();
         assert_eq!(store::lease::beat(&mut probe.conn, now, LEASE, "w", &beats).await.unwrap().len(), 10);
         probe.went("beat", "task_pkey", 60).await;
         let (done, settled) = rows.split_at(5);
-        let done: Vec<_> = done.iter().map(|(seq, id)| Done {
-            id: *id, fence: fence(*seq), worker: "w".to_owned(), result: None }).collect();
+        let done: Vec<_> = done.iter().map(|row| Done {
+            fence: fence(row), worker: "w".to_owned(), result: None }).collect();
         assert_eq!(store::lease::complete(&mut probe.conn, now, true, &done).await.unwrap().len(), 5);
         probe.went("complete", "task_pkey", 30).await;
-        let settled: Vec<_> = settled.iter().map(|(seq, _)| Settled {
-            fence: fence(*seq), worker: "w".to_owned(), next: Next::Retry(seconds(1)), error: None }).collect();
+        let settled: Vec<_> = settled.iter().map(|row| Settled {
+            fence: fence(row), worker: "w".to_owned(), next: Next::Retry(seconds(1)), error: None }).collect();
         assert_eq!(store::lease::settle(&mut probe.conn, now, &settled).await.unwrap().len(), 5);
         probe.went("settle", "task_pkey", 30).await;
     }
@@ -270,26 +270,26 @@ both! {
         let (_, id) = rows[0];
         let conn = &mut probe.conn;
         assert!(read::find(conn, id).await.unwrap().is_some());
-        probe.went("status", "task_ix_id", 5).await;
+        probe.went("status", "task_pkey", 5).await;
         let ids: Vec<_> = rows.iter().map(|(_, id)| *id).collect();
         assert_eq!(read::open(&mut probe.conn, &ids).await.unwrap().len(), 10);
-        probe.went("open", "task_ix_id", 20).await;
+        probe.went("open", "task_pkey", 20).await;
         assert!(change::cancel(&mut probe.conn, now, id).await.unwrap().is_some());
-        probe.went("cancel", "task_ix_id", 5).await;
+        probe.went("cancel", "task_pkey", 5).await;
         assert!(change::retry(&mut probe.conn, now, id).await.unwrap().is_none());
-        probe.went("retry", "task_ix_id", 5).await;
+        probe.went("retry", "task_pkey", 5).await;
         assert!(change::reschedule(&mut probe.conn, now, id, None, Some(1)).await.unwrap().is_none());
-        probe.went("reschedule", "task_ix_id", 5).await;
+        probe.went("reschedule", "task_pkey", 5).await;
         assert!(!change::delete(&mut probe.conn, id).await.unwrap());
-        probe.went("delete", "task_ix_id", 5).await;
+        probe.went("delete", "task_pkey", 5).await;
         assert!(enqueue::existing(&mut probe.conn, &[0; 16]).await.unwrap().is_none());
         probe.went("existing", "task_ix_uniq", 5).await;
         let all = TaskId::from_uuid(uuid::Uuid::max());
         let page = read::list(&mut probe.conn, all, 100, &TaskFilter::default(), 10).await.unwrap();
         assert_eq!(page.len(), 10);
-        probe.went("list", "task_ix_id", 150).await;
+        probe.went("list", "task_pkey", 150).await;
         read::floor(&mut probe.conn, all, 100, &TaskFilter::default()).await.unwrap();
-        probe.went("floor of a list", "task_ix_id", 150).await;
+        probe.went("floor of a list", "task_pkey", 150).await;
         let of_ada = TaskFilter { owner: Some("ada".to_owned()), ..TaskFilter::default() };
         let page = read::list(&mut probe.conn, all, 100, &of_ada, 10).await.unwrap();
         assert!(page.len() == 10 && page.iter().all(|line| line.owner == "ada"));

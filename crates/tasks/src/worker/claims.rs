@@ -189,7 +189,7 @@ impl Running {
 
     fn start(self: &Arc<Self>, task: Claimed, asked_at: Duration, seat: Seat) {
         let (run, stop) = (self.clone(), self.stopping.child_token());
-        let Some(signals) = self.leases.hold(task.id, task.fence(), asked_at, stop) else {
+        let Some(signals) = self.leases.hold(task.fence(), asked_at, stop) else {
             warn!(task.id = %task.id, "the answer to a claim came too late; the task is left to its lease");
             return;
         };

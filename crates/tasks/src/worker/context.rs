@@ -36,10 +36,7 @@ impl TaskCtx {
         Self {
             run,
             id: task.id,
-            fence: Fence {
-                seq: task.seq,
-                lease: task.lease,
-            },
+            fence: task.fence(),
             attempt: task.attempt.unsigned_abs(),
             max_attempts: task.max_attempts.unsigned_abs(),
             tick: task.tick_at,
@@ -131,7 +128,6 @@ impl TaskCtx {
             return Err(Error::TooLarge { limit });
         }
         let done = Done {
-            id: self.id,
             fence: self.fence,
             worker: self.run.id.to_string(),
             result: Some(result.into_string()).filter(|text| text != "null"),

@@ -182,7 +182,6 @@ impl Running {
                 Write::Nothing => Ok(true),
                 Write::Done(result) => {
                     let done = Done {
-                        id: task.id,
                         fence: task.fence(),
                         worker: self.id.to_string(),
                         result: result.clone(),
@@ -243,6 +242,7 @@ impl Running {
 impl Claimed {
     pub(crate) const fn fence(&self) -> Fence {
         Fence {
+            id: self.id,
             seq: self.seq,
             lease: self.lease,
         }

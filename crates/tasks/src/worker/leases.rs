@@ -24,7 +24,6 @@ pub(crate) struct Leases {
 }
 
 struct Held {
-    id: TaskId,
     renewed_at: Duration,
     /// Not yet sent.
     progress: Option<Value>,
@@ -62,7 +61,6 @@ impl Leases {
     /// Takes over a lease that was asked for at `asked_at`; `None` where its trust is over already.
     pub(crate) fn hold(
         &self,
-        id: TaskId,
         fence: Fence,
         asked_at: Duration,
         stop: CancellationToken,
@@ -76,7 +74,6 @@ impl Leases {
             lost: CancellationToken::new(),
         };
         let held = Held {
-            id,
             renewed_at: asked_at,
             progress: None,
             written: false,
@@ -133,7 +130,7 @@ impl Leases {
 
     /// Somebody asked this task to stop.
     pub(crate) fn ask(&self, id: TaskId) {
-        for held in self.lock().values().filter(|held| held.id == id) {
+        for (_, held) in self.lock().iter().filter(|(fence, _)| fence.id == id) {
             held.signals.asked.cancel();
             held.signals.stop.cancel();
         }

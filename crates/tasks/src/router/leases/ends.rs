@@ -54,7 +54,6 @@ pub(in crate::router) async fn complete_leases(
             Err(code) => return Ok(Outcome::refused(item.id, code)),
         };
         let done = Done {
-            id: item.id,
             fence: run.fence(),
             worker: worker.to_string(),
             result,

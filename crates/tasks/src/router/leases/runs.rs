@@ -97,6 +97,7 @@ pub(super) async fn runs(
 impl Run {
     pub(super) const fn fence(&self) -> Fence {
         Fence {
+            id: self.id,
             seq: self.seq,
             lease: self.lease,
         }

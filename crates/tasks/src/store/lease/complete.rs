@@ -6,12 +6,10 @@ use cgcg_core::{Conn, Engine, on};
 use super::super::blob::{self, INLINE, Kind};
 use super::super::{Now, column, json};
 use super::Fence;
-use crate::TaskId;
 
 /// A success.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
-    pub(crate) id: TaskId,
     pub(crate) fence: Fence,
     pub(crate) worker: String,
     /// JSON text.
@@ -31,8 +29,8 @@ pub(crate) async fn complete(
         Engine::Postgres => {
             let sql = "with d as (
                          delete from task t
-                         using unnest($3::bigint[], $4::bigint[], $5::text[], $6::bytea[]) as b (seq, lease, worker, result)
-                         where t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = b.worker
+                         using unnest($3::uuid[], $4::bigint[], $5::text[], $6::bytea[]) as b (id, lease, worker, result)
+                         where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
                          returning t.*, b.result),
                        i as (
                          insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,
@@ -43,11 +41,11 @@ pub(crate) async fn complete(
                            case when $2 then payload end, result, trace, worker, created_at, started_at,
                            coalesce($1::bigint, (select now from task_clock))
                          from d)
-                       select seq, lease from d";
+                       select id, seq, lease from d";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(keep_payload)
-                .bind(column(done, |done| done.fence.seq))
+                .bind(column(done, |done| done.fence.id.uuid()))
                 .bind(column(done, |done| done.fence.lease))
                 .bind(column(done, |done| done.worker.clone()))
                 .bind(column(done, |done| done

@@ -88,14 +88,14 @@ pub(crate) async fn settle(
                            (select '' from task_queue q where q.name = t.queue and q.keyed)),
                          lease_until = null, deadline_at = null,
                          worker = case when t.cancel_requested or b.state >= 4 then t.worker end
-                       from unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
-                           $8::jsonb[]) as b (seq, lease, worker, state, delay, back, error),
+                       from unnest($2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
+                           $8::jsonb[]) as b (id, lease, worker, state, delay, back, error),
                          (select coalesce($1::bigint, (select now from task_clock)) as now) n
-                       where t.seq = b.seq and t.lease = b.lease and t.state = 3 and t.worker = b.worker
+                       where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
                        returning t.seq, t.lease, t.id, t.state, t.queue";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
-                .bind(column(settled, |row| row.fence.seq))
+                .bind(column(settled, |row| row.fence.id.uuid()))
                 .bind(column(settled, |row| row.fence.lease))
                 .bind(column(settled, |row| row.worker.clone()))
                 .bind(column(settled, |row| row.next.state()))
@@ -149,6 +149,7 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
 /// By fence, for whoever asks about one of a batch.
 pub(crate) fn by_fence(moved: Vec<Moved>) -> HashMap<Fence, Moved> {
     let fence = |task: &Moved| Fence {
+        id: task.id,
         seq: task.seq,
         lease: task.lease,
     };

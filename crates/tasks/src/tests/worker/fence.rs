@@ -168,9 +168,13 @@ both! {
 fn a_prefetched_task_without_lease_does_not_start() {
     let clock = TestClock::default();
     let leases = Leases::new(Arc::new(clock.clone()), LEASE, seconds(10));
-    let fence = Fence { seq: 1, lease: 1 };
     let id = TaskId::new(cgcg_core::Clock::now(&clock));
-    let hold = || leases.hold(id, fence, seconds(0), CancellationToken::new());
+    let fence = Fence {
+        id,
+        seq: 1,
+        lease: 1,
+    };
+    let hold = || leases.hold(fence, seconds(0), CancellationToken::new());
     clock.advance(seconds(24));
     assert!(hold().is_some());
     clock.advance(seconds(1));
@@ -182,10 +186,14 @@ fn a_prefetched_task_without_lease_does_not_start() {
 fn a_lease_is_trusted_from_before_the_last_sign_of_life_that_was_taken() {
     let clock = TestClock::default();
     let leases = Leases::new(Arc::new(clock.clone()), LEASE, seconds(10));
-    let fence = Fence { seq: 1, lease: 1 };
     let id = TaskId::new(cgcg_core::Clock::now(&clock));
+    let fence = Fence {
+        id,
+        seq: 1,
+        lease: 1,
+    };
     let signals = leases
-        .hold(id, fence, seconds(0), CancellationToken::new())
+        .hold(fence, seconds(0), CancellationToken::new())
         .unwrap();
     assert!(leases.due().is_empty());
     clock.advance(seconds(10));
