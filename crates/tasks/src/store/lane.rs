@@ -108,7 +108,7 @@ async fn postgres(
                  order by h.priority, h.run_at, h.seq limit $3)
                update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
                  deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
-               from n where t.id = any (array(select id from p)) and t.state = 2
+               from n where t.id = any (array(select id from p)) and t.state + 0 = 2
                returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
                  t.timeout_us, t.payload, t.conc_key, t.trace";
     on!(conn, |c| sqlx::query_as(sql)

@@ -89,7 +89,7 @@ pub(crate) async fn park(
                            and name <> all (array(select distinct name from task where queue = $2 and state = 3)))
                        update task t set state = 1,
                          run_at = coalesce($1::bigint, (select now from task_clock)) + $5::bigint
-                       where t.id = any (array(select id from x)) and t.state = 2";
+                       where t.id = any (array(select id from x)) and t.state + 0 = 2";
             on!(conn, |c| sqlx::query(sql)
                 .bind(now)
                 .bind(queue)

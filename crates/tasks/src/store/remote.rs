@@ -35,12 +35,12 @@ pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Ru
     match conn.engine() {
         Engine::Sqlite => {
             let sql = "select id, seq, lease, worker, attempt, max_attempts from task
-                       where id in (select unhex(value) from json_each($1)) and state = 3";
+                       where id in (select unhex(value) from json_each($1)) and state + 0 = 3";
             let ids = hex(ids)?;
             on!(conn, |c| sqlx::query_as(sql).bind(ids).fetch_all(c).await)
         }
         Engine::Postgres => {
-            let sql = "select id, seq, lease, worker, attempt, max_attempts from task where id = any ($1::uuid[]) and state = 3";
+            let sql = "select id, seq, lease, worker, attempt, max_attempts from task where id = any ($1::uuid[]) and state + 0 = 3";
             let ids: Array<_> = ids.iter().map(|id| id.uuid()).collect();
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(ids.clone())

@@ -161,6 +161,67 @@ async fn counts(conn: &mut Conn) -> Counts {
         .collect()
 }
 
+/// Signs of life, ends and returns of ten tasks.
+async fn holders_write(bed: &Bed) {
+    let mut probe = Probe::new(&bed.db).await;
+    let now = store::now(&bed.clock, &probe.conn);
+    let rows = probe.running().await;
+    let fence = |(seq, id): &(i64, TaskId)| Fence {
+        id: *id,
+        seq: *seq,
+        lease: 1,
+    };
+    let beats: Vec<_> = rows
+        .iter()
+        .map(|row| Beat {
+            fence: fence(row),
+            progress: None,
+        })
+        .collect();
+    assert_eq!(
+        store::lease::beat(&mut probe.conn, now, LEASE, "w", &beats)
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
+    probe.went("beat", "task_pkey", 80).await;
+    let (done, settled) = rows.split_at(5);
+    let done: Vec<_> = done
+        .iter()
+        .map(|row| Done {
+            fence: fence(row),
+            worker: "w".to_owned(),
+            result: None,
+        })
+        .collect();
+    assert_eq!(
+        store::lease::complete(&mut probe.conn, now, true, &done)
+            .await
+            .unwrap()
+            .len(),
+        5
+    );
+    probe.went("complete", "task_pkey", 30).await;
+    let settled: Vec<_> = settled
+        .iter()
+        .map(|row| Settled {
+            fence: fence(row),
+            worker: "w".to_owned(),
+            next: Next::Retry(seconds(1)),
+            error: None,
+        })
+        .collect();
+    assert_eq!(
+        store::lease::settle(&mut probe.conn, now, &settled)
+            .await
+            .unwrap()
+            .len(),
+        5
+    );
+    probe.went("settle", "task_pkey", 30).await;
+}
+
 both! {
     async fn claims_enter_by_their_own_index(db: Db) {
         let bed = Bed::new(db).await;
@@ -210,22 +271,17 @@ both! {
         let bed = Bed::new(db).await;
         fill(&bed).await;
         analyze(&bed).await;
-        let mut probe = Probe::new(&bed.db).await;
-        let now = store::now(&bed.clock, &probe.conn);
-        let rows = probe.running().await;
-        let fence = |(seq, id): &(i64, TaskId)| Fence { id: *id, seq: *seq, lease: 1 };
-        let beats: Vec<_> = rows.iter().map(|row| Beat { fence: fence(row), progress: None }).collect();
-        assert_eq!(store::lease::beat(&mut probe.conn, now, LEASE, "w", &beats).await.unwrap().len(), 10);
-        probe.went("beat", "task_pkey", 60).await;
-        let (done, settled) = rows.split_at(5);
-        let done: Vec<_> = done.iter().map(|row| Done {
-            fence: fence(row), worker: "w".to_owned(), result: None }).collect();
-        assert_eq!(store::lease::complete(&mut probe.conn, now, true, &done).await.unwrap().len(), 5);
-        probe.went("complete", "task_pkey", 30).await;
-        let settled: Vec<_> = settled.iter().map(|row| Settled {
-            fence: fence(row), worker: "w".to_owned(), next: Next::Retry(seconds(1)), error: None }).collect();
-        assert_eq!(store::lease::settle(&mut probe.conn, now, &settled).await.unwrap().len(), 5);
-        probe.went("settle", "task_pkey", 30).await;
+        holders_write(&bed).await;
+    }
+
+    /// Each completion walked all that ran, because nothing ran when the table was last counted.
+    async fn what_holders_write_enters_by_the_key_with_statistics_of_a_quiet_time(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        say(&bed, "update task set state = 1 where state = 3").await;
+        analyze(&bed).await;
+        say(&bed, "update task set state = 3 where worker = 'w'").await;
+        holders_write(&bed).await;
     }
 
     async fn what_keeps_the_queue_in_order_reads_no_pile(db: Db) {

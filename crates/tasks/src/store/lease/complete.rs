@@ -30,7 +30,7 @@ pub(crate) async fn complete(
             let sql = "with d as (
                          delete from task t
                          using unnest($3::uuid[], $4::bigint[], $5::text[], $6::bytea[]) as b (id, lease, worker, result)
-                         where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
+                         where t.id = b.id and t.lease = b.lease and t.state + 0 = 3 and t.worker = b.worker
                          returning t.*, b.result),
                        i as (
                          insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,
@@ -105,7 +105,7 @@ async fn sqlite(
 /// Those whose lease holds.
 async fn held<'a>(conn: &mut Conn, done: &'a [Done]) -> sqlx::Result<Vec<&'a Done>> {
     let sql = "select json_group_array(json_array(seq, lease, worker)) from task
-               where seq in (select value from json_each($1)) and state = 3";
+               where seq in (select value from json_each($1)) and state + 0 = 3";
     let seqs: Vec<i64> = done.iter().map(|done| done.fence.seq).collect();
     let seqs = json(&seqs)?;
     let text: String = on!(conn, |c| sqlx::query_scalar(sql)

@@ -91,7 +91,7 @@ pub(crate) async fn settle(
                        from unnest($2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
                            $8::jsonb[]) as b (id, lease, worker, state, delay, back, error),
                          (select coalesce($1::bigint, (select now from task_clock)) as now) n
-                       where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
+                       where t.id = b.id and t.lease = b.lease and t.state + 0 = 3 and t.worker = b.worker
                        returning t.seq, t.lease, t.id, t.state, t.queue";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
@@ -122,7 +122,7 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
                  lease_until = null, deadline_at = null,
                  worker = case when cancel_requested or b.value ->> 3 >= 4 then worker end
                from json_each($2) b
-               where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state = 3
+               where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state + 0 = 3
                  and task.worker = (b.value ->> 2)
                returning task.seq, task.lease, task.id, task.state, task.queue";
     let row = |row: &Settled| {
