@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,27 +148,24 @@ async fn names_in(host: &Host, queue: &str) -> Result<Arc<[String]>, Error> {
     Ok(names.into_iter().filter(|name| !host.owns(name)).collect())
 }
 
-/// Until there is something, the time is over, or the program ends.
+/// Until there is something, the time is over, or the program ends. Neither of them leaves a claim under way: with the
+/// program the threads end on which it would be given back.
 async fn wait(host: &Host, wanted: &Arc<Wanted>) -> Result<Held, Error> {
     let tasks = host.tasks();
+    let mut over = pin!(async {
+        tokio::select! {
+            () = host.stopping().cancelled() => {}
+            () = tasks.clock().sleep(wanted.wait) => {}
+        }
+    });
     let turn = host
         .http()
         .turn(&format!("{:?} {:?}", wanted.queues, wanted.names));
-    let nothing = || Held::new(tasks.clone(), wanted.worker.clone());
-    let look = async {
-        let _turn = turn.lock().await;
-        look_until_there_is(host, wanted).await
-    };
-    tokio::select! {
+    let _turn = tokio::select! {
         biased;
-        () = host.stopping().cancelled() => Ok(nothing()),
-        held = look => held,
-        () = tasks.clock().sleep(wanted.wait) => Ok(nothing()),
-    }
-}
-
-async fn look_until_there_is(host: &Host, wanted: &Arc<Wanted>) -> Result<Held, Error> {
-    let tasks = host.tasks();
+        () = &mut over => return Ok(Held::new(tasks.clone(), wanted.worker.clone())),
+        turn = turn.lock() => turn,
+    };
     let poll = tasks.settings().poll.get();
     let queues = wanted.queues.iter();
     let mut bells: Vec<watch::Receiver<()>> = queues
@@ -182,6 +180,8 @@ async fn look_until_there_is(host: &Host, wanted: &Arc<Wanted>) -> Result<Held, 
         }
         let rings = bells.iter_mut().map(|bell| bell.changed().boxed());
         tokio::select! {
+            biased;
+            () = &mut over => return Ok(held),
             _ = select_all(rings) => {}
             () = tasks.clock().sleep(poll) => {}
         }

@@ -1,5 +1,5 @@
 use actix_web::http::Method;
-use cgcg_core::Db;
+use cgcg_core::{Db, Engine, on};
 use cgcg_testkit::both;
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::{Site, of, subject};
 use crate::batch::ClaimItem;
 use crate::router::leases::held::Held;
 use crate::tests::metrics::Kept;
-use crate::tests::seconds;
+use crate::tests::{new, seconds};
 use crate::{Settings, TaskId, TaskState};
 
 fn wants(wait_s: u64) -> Value {
@@ -198,6 +198,28 @@ both! {
             () = site.time_passes(seconds(1)) => unreachable!(),
         };
         assert_eq!(nothing.is(200)["items"], json!([]));
+    }
+
+    async fn what_is_being_taken_when_the_program_stops_is_handed_over(db: Db) {
+        let site = Site::new(db).await;
+        let wanted = json!({ "worker": "w1", "queues": ["default"], "names": ["render"], "wait_s": 30 });
+        let (leased, ()) = tokio::join!(site.post("robot", "/leases", wanted), async {
+            // The time of the wait, and the next look.
+            site.bed.clock.wait_for_sleepers(2).await;
+            let mut conn = site.bed.db.begin().await.unwrap();
+            let new = new("render", &json!({}));
+            site.bed.tasks.create_in(&mut conn, new).await.unwrap();
+            if site.bed.db.engine() == Engine::Postgres {
+                let sql = "lock table task in access exclusive mode";
+                on!(&mut conn, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+            }
+            site.bed.clock.advance(seconds(6));
+            cgcg_testkit::eventually("it looks", async || site.bed.clock.sleepers() < 2).await;
+            site.host.stopping().cancel();
+            tokio::task::yield_now().await;
+            conn.commit().await.unwrap();
+        });
+        assert_eq!(leased.is(200)["items"].as_array().unwrap().len(), 1);
     }
 
     async fn what_was_taken_for_a_client_that_hung_up_is_given_back(db: Db) {
