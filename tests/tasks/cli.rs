@@ -75,6 +75,14 @@ on_both! {
         assert!(String::from_utf8(asked.stderr).unwrap().contains("--yes"));
         let dry = read(&cgcg(&setup, &["cancel", "--queue", "bulk", "--dry-run", "--json"]));
         assert_eq!(dry.as_array().unwrap().len(), 3);
+        // It was done all the same, and a filter beside an id was not looked at.
+        let id = dry[0]["id"].as_str().unwrap();
+        for verb in ["cancel", "retry", "delete"] {
+            for beside in [&["--dry-run"][..], &["--queue", "other"]] {
+                let said = setup.run(&[&["tasks", verb, id], beside].concat());
+                assert_eq!(said.status.code(), Some(2), "{verb} {beside:?}");
+            }
+        }
         let done = read(&cgcg(&setup, &["cancel", "--queue", "bulk", "--limit", "2", "--yes", "--json"]));
         assert_eq!(done.as_array().unwrap().len(), 2);
         let left = read(&cgcg(&setup, &["list", "--state", "ready", "--json"]));

@@ -168,6 +168,7 @@ pub(crate) struct Pick {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Many {
     /// The tasks
+    #[arg(conflicts_with_all = ["state", "queue", "name", "since", "limit", "dry_run"])]
     pub(crate) ids: Vec<TaskId>,
     #[command(flatten)]
     pub(crate) pick: Pick,
