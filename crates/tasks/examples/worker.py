@@ -17,7 +17,7 @@ import urllib.request
 import uuid
 
 API = os.environ.get("CGCG_URL", "http://127.0.0.1:8000") + "/api/v1"
-TOKEN = os.environ["CGCG_TOKEN"]
+TOKEN = os.environ.get("CGCG_TOKEN") or sys.exit("CGCG_TOKEN is not set: an API key with tasks:work, or an access token")
 # New at each start, so that nothing of an earlier life is taken for its own.
 WORKER = f"py-{os.getpid()}-{uuid.uuid4().hex[:12]}"
 # An answer to a call that waits 30 s comes in that time.
@@ -30,6 +30,10 @@ class Lost(Exception):
     """The lease is over: another worker may have the task."""
 
 
+class Refused(Exception):
+    """The token is wrong, has run out, or lacks `tasks:work`."""
+
+
 class Dead(Exception):
     """Trying again would not help."""
 
@@ -40,8 +44,13 @@ def call(path, body):
         json.dumps(body, separators=(",", ":")).encode(),
         {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"},
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        if refusal.code in (401, 403):
+            raise Refused(f"{API}{path}: {refusal.read().decode(errors='replace')}") from refusal
+        raise
 
 
 class Task:
@@ -77,7 +86,7 @@ class Task:
                 more["progress"] = self.news
             try:
                 said = call("/leases/heartbeat", self.item(**more))["items"][0]
-            except OSError as failure:
+            except (OSError, Refused) as failure:
                 print(f"no heartbeat for {self.id}: {failure}", file=sys.stderr)
                 said = {}
             if said.get("ok"):
@@ -179,7 +188,8 @@ def main(queues):
             leases, pause = call("/leases", wanted)["items"], 0.5
         except OSError as failure:
             print(f"no work: {failure}", file=sys.stderr)
-            stopping.wait(pause)
+            said = failure.headers.get("retry-after") if isinstance(failure, urllib.error.HTTPError) else None
+            stopping.wait(int(said) if said and said.isdigit() else pause)
             pause = min(2 * pause, 30)
             continue
         for lease in leases:
@@ -188,4 +198,7 @@ def main(queues):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["default"])
+    try:
+        main(sys.argv[1:] or ["default"])
+    except Refused as refusal:
+        sys.exit(f"the token is not accepted; a worker that stays needs an API key\n{refusal}")

@@ -36,7 +36,7 @@ struct Outcome {
     status: u16,
     /// The task, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
+    #[schema(value_type = Option<String>, format = "uuid")]
     id: Option<TaskId>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,7 +42,7 @@ pub(super) struct LeaseQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Lease {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     id: TaskId,
     /// Where it waited.
     queue: String,

@@ -32,7 +32,7 @@ pub(in crate::router) struct Leased {
 #[derive(Serialize, ToSchema)]
 pub(in crate::router) struct LeasedTask {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     id: TaskId,
     /// What is to be done.
     name: String,

@@ -45,7 +45,7 @@ pub(in crate::router) struct Heartbeat {
 #[schema(as = LeaseHeartbeatItem)]
 pub(in crate::router) struct HeartbeatItem {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     id: TaskId,
     /// As it was answered.
     lease: i64,

@@ -24,7 +24,7 @@ pub(in crate::router) struct Outcomes {
 #[schema(as = LeaseOutcome)]
 pub(in crate::router) struct Outcome {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) id: TaskId,
     /// Whether it was done.
     pub(super) ok: bool,

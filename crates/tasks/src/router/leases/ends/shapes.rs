@@ -32,7 +32,7 @@ pub(in crate::router) struct Ends<T> {
 #[schema(as = LeaseComplete)]
 pub(in crate::router) struct Success {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) id: TaskId,
     /// As it was answered.
     pub(super) lease: i64,
@@ -48,7 +48,7 @@ pub(in crate::router) struct Success {
 #[schema(as = LeaseFail)]
 pub(in crate::router) struct Failure {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) id: TaskId,
     /// As it was answered.
     pub(super) lease: i64,
@@ -71,7 +71,7 @@ pub(in crate::router) struct Failure {
 #[schema(as = LeaseSnooze)]
 pub(in crate::router) struct Pause {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) id: TaskId,
     /// As it was answered.
     pub(super) lease: i64,
@@ -86,7 +86,7 @@ pub(in crate::router) struct Pause {
 #[schema(as = LeaseRelease)]
 pub(in crate::router) struct Release {
     /// The task.
-    #[schema(inline)]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) id: TaskId,
     /// As it was answered.
     pub(super) lease: i64,
