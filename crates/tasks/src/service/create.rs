@@ -75,7 +75,8 @@ impl Service {
     /// Makes one task in the caller's transaction: it exists if that commits.
     ///
     /// # Errors
-    /// As [`Service::create_task`]; [`Error::OtherDatabase`]. Then roll back.
+    /// As [`Service::create_task`]; [`Error::OtherDatabase`]. Then roll back: where the disk is full SQLite has done so
+    /// itself, and what is written with `conn` afterwards is kept at once.
     pub async fn create_in(&self, conn: &mut Conn, new: TaskCreate) -> Result<Created, Error> {
         self.own(conn)?;
         let wanted = self.check(new)?;

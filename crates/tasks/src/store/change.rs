@@ -105,7 +105,7 @@ pub(crate) async fn delete(conn: &mut Conn, id: TaskId) -> sqlx::Result<bool> {
             Ok(!seqs.is_empty())
         }
         Engine::Postgres => {
-            let sql = "with a as (delete from task where id = $1 and state >= 4 returning id),
+            let sql = "with a as (delete from task where id = $1 and state + 0 >= 4 returning id),
                        b as (delete from task_done where id = $1 returning id)
                        select id from a union all select id from b";
             let gone: Vec<TaskId> = on!(conn, |c| sqlx::query_scalar(sql)

@@ -135,9 +135,8 @@ async fn sqlite(
 }
 
 /// `task_pick` walks the index of what is ready, whatever the planner believes: of a table that it has not yet seen full
-/// it believes that sorting all that is ready costs nothing. Rows stand where they were locked, so `ctid` finds them at a
-/// fifth less than their number does. One that another transaction changed after this statement began is left to the
-/// next claim: whoever changed it rings.
+/// it believes that sorting all that is ready costs nothing. Rows stand where they were locked, so `ctid` finds them. One
+/// that another transaction changed after this statement began is left to the next claim: whoever changed it rings.
 async fn postgres(
     conn: &mut Conn,
     now: Now,

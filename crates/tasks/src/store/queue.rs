@@ -134,8 +134,16 @@ pub(crate) async fn spend_key(
 /// Ready tasks without a key share the key ''. For a queue that got its first limit for each key; answers how many
 /// were not stamped yet.
 pub(crate) async fn stamp(conn: &mut Conn, name: &str, limit: i64) -> sqlx::Result<u64> {
-    let sql = "update task set conc_key = '' where id in (
-                 select id from task where queue = $1 and state = 2 and conc_key is null limit $2)";
+    let sql = match conn.engine() {
+        Engine::Sqlite => {
+            "update task set conc_key = '' where seq in (
+               select seq from task where queue = $1 and state = 2 and conc_key is null limit $2)"
+        }
+        Engine::Postgres => {
+            "update task set conc_key = '' where id = any (array(
+               select id from task where queue = $1 and state = 2 and conc_key is null limit $2))"
+        }
+    };
     on!(conn, |c| sqlx::query(sql)
         .bind(name)
         .bind(limit)

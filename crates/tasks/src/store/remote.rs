@@ -30,7 +30,7 @@ pub(crate) struct Run {
     pub(crate) max_attempts: i32,
 }
 
-/// Of those that run; the rest has no row.
+/// Of those that run; the rest has no row. `state + 0` keeps the planner from the index of all that run.
 pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Run>> {
     match conn.engine() {
         Engine::Sqlite => {
@@ -67,7 +67,7 @@ pub(crate) async fn ended(
     match conn.engine() {
         Engine::Sqlite => {
             let sql = "select id, lease, state from task
-                       where id in (select unhex(value) from json_each($1)) and state >= 4 and worker = $2";
+                       where id in (select unhex(value) from json_each($1)) and state + 0 >= 4 and worker = $2";
             let ids = hex(ids)?;
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(ids)
@@ -76,7 +76,7 @@ pub(crate) async fn ended(
                 .await)
         }
         Engine::Postgres => {
-            let sql = "select id, lease, state from task where id = any ($1::uuid[]) and state >= 4 and worker = $2
+            let sql = "select id, lease, state from task where id = any ($1::uuid[]) and state + 0 >= 4 and worker = $2
                        union all
                        select id, lease, state from task_done where id = any ($1::uuid[]) and worker = $2";
             let ids: Array<_> = ids.iter().map(|id| id.uuid()).collect();

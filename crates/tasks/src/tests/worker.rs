@@ -46,6 +46,15 @@ impl Bed {
         Works::start(&self.tasks, handlers, slots)
     }
 
+    /// As [`Bed::pass_until`], in small steps.
+    async fn little_by_little(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        eventually(what, async || {
+            self.clock.advance(Duration::from_millis(5));
+            holds().await
+        })
+        .await;
+    }
+
     /// Lets time pass, little by little, until `holds`.
     async fn pass_until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
         eventually(what, async || {
@@ -244,7 +253,7 @@ both! {
                 Ok(None)
             }
         });
-        // Claims alone read it.
+        // What claims read, and completions do not.
         rename(&bed.db, "alter table task_queue rename to task_away").await;
         let works = bed.work(handlers, 1);
         let mut failures = 0;
@@ -253,16 +262,22 @@ both! {
             failures == 100
         })
         .await;
-        let asleep = bed.clock.sleepers();
         rename(&bed.db, "alter table task_away rename to task_queue").await;
         bed.pass_until("the only place is taken", async || bed.state(first).await == TaskState::Running).await;
         rename(&bed.db, "alter table task_queue rename to task_away").await;
         go.add_permits(1);
         bed.until_state(first, TaskState::Succeeded).await;
-        bed.clock.wait_for_sleepers(asleep).await;
+        let from = bed.clock.now();
+        let mut polls = 0;
+        bed.little_by_little("it fails anew", async || {
+            polls += 1;
+            polls == 20
+        })
+        .await;
         rename(&bed.db, "alter table task_away rename to task_queue").await;
-        bed.clock.advance(Duration::from_millis(250));
-        bed.until_state(second, TaskState::Running).await;
+        bed.little_by_little("it works again", async || bed.state(second).await == TaskState::Running).await;
+        let after = bed.clock.now().since(from);
+        assert!(after < seconds(4), "as long as after many failures: {after:?}");
         go.add_permits(1);
         works.end().await;
     }

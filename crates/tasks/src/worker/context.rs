@@ -116,8 +116,9 @@ impl TaskCtx {
     /// fails, return the error.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`]: roll back, another execution may run. [`Error::OtherDatabase`], [`Error::TooLarge`],
-    /// [`Error::Invalid`], [`Error::Database`].
+    /// [`Error::LeaseLost`]: another execution may run. [`Error::OtherDatabase`], [`Error::TooLarge`], [`Error::Invalid`],
+    /// [`Error::Database`]. After any of them roll back: where the disk is full SQLite has done so itself, and what is
+    /// written with `conn` then is kept at once.
     pub async fn complete_in(&self, conn: &mut Conn, output: &impl Serialize) -> Result<(), Error> {
         let result = Payload::of(output).map_err(|invalid| Error::Invalid {
             field: "result",

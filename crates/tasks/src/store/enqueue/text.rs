@@ -12,8 +12,8 @@ pub(super) static ALL: LazyLock<[String; 4]> = LazyLock::new(|| SIZES.map(insert
 pub(super) static TOLD: LazyLock<[String; 4]> =
     LazyLock::new(|| SIZES.map(|rows| insert(rows) + " returning seq, id"));
 
-/// `or fail`, as in whatever writes many rows of SQLite: else it copies each page that it is about to change into a file,
-/// to put it back should a later row fail. Whoever meets an error rolls back the transaction, or to a savepoint.
+/// `or fail`, as in a claim and in completions: else SQLite copies each page that it is about to change, to put it back
+/// should a later row fail. Whoever meets an error rolls back the transaction, or to a savepoint.
 ///
 /// Its parameters have no numbers: to SQLite those are names, and sqlx asks for the name of each, which goes through all
 /// of them.

@@ -30,7 +30,7 @@ pub(crate) async fn complete(
             let sql = "with d as (
                          delete from task t
                          using unnest($3::uuid[], $4::bigint[], $5::text[], $6::bytea[]) as b (id, lease, worker, result)
-                         where t.id = b.id and t.lease = b.lease and t.state + 0 = 3 and t.worker = b.worker
+                         where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
                          returning t.*, b.result),
                        i as (
                          insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,

@@ -91,7 +91,7 @@ pub(crate) async fn settle(
                        from unnest($2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
                            $8::jsonb[]) as b (id, lease, worker, state, delay, back, error),
                          (select coalesce($1::bigint, (select now from task_clock)) as now) n
-                       where t.id = b.id and t.lease = b.lease and t.state + 0 = 3 and t.worker = b.worker
+                       where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
                        returning t.seq, t.lease, t.id, t.state, t.queue";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use cgcg_core::{Clock, Db, Engine, on};
 use cgcg_testkit::{both, eventually};
 use serde_json::json;
@@ -41,15 +39,6 @@ impl Bed {
             .await
             .unwrap();
         self.until_state(made.id, TaskState::Succeeded).await;
-    }
-
-    /// As `pass_until`, in small steps.
-    async fn little_by_little(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
-        eventually(what, async || {
-            self.clock.advance(Duration::from_millis(5));
-            holds().await
-        })
-        .await;
     }
 }
 
