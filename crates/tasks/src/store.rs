@@ -3,6 +3,9 @@
 //! The first bound value is the time, wherever a statement needs it: see [`Now`]. Each change of a state is one
 //! conditional statement. No row back means that the state had moved on; it is never tried without the condition. Where
 //! SQLite has one statement for the condition and one for the change, its one writer keeps others out between them.
+//!
+//! `state + 0` instead of `state`, beside an id: it keeps planners from the indexes of what is ready, runs or has ended.
+//! With statistics of a quiet time they expect nothing there, and would walk all of it.
 
 pub(crate) mod announce;
 pub(crate) mod blob;

@@ -1,7 +1,7 @@
 //! What the holder of a lease may write. All of it is fenced by the task, `lease`, `worker` and the state.
 //!
-//! `state + 0` keeps SQLite from the index of what runs: with statistics of a quiet time it would walk all that runs for
-//! each batch. PostgreSQL has no better way then than that walk: it would join the batch with the whole table.
+//! PostgreSQL keeps its plain `state = 3` here (see `store`): what it would do instead of walking all that runs is to join
+//! the batch with the whole table.
 
 mod complete;
 mod settle;

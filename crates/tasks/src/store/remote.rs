@@ -30,7 +30,7 @@ pub(crate) struct Run {
     pub(crate) max_attempts: i32,
 }
 
-/// Of those that run; the rest has no row. `state + 0` keeps the planner from the index of all that run.
+/// Of those that run; the rest has no row.
 pub(crate) async fn runs(conn: &mut Conn, ids: &[TaskId]) -> sqlx::Result<Vec<Run>> {
     match conn.engine() {
         Engine::Sqlite => {
