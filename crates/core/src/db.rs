@@ -14,6 +14,7 @@ mod scratch;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod thread;
 mod trouble;
 #[cfg(feature = "sqlite")]
 mod writer;
@@ -37,6 +38,7 @@ pub use trouble::{OpenError, Trouble};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use lease::Held;
 pub(crate) use on::on_here;
+use thread::Thread;
 
 /// Which database a [`Db`] or [`Conn`] is. Both, in every build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,12 @@ impl fmt::Display for Engine {
 
 /// An open database. A cheap clone; one per process, handed to every service.
 #[derive(Clone)]
-pub struct Db(Arc<Pools>);
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    pools: Pools,
+    thread: Arc<Thread>,
+}
 
 enum Pools {
     #[cfg(feature = "sqlite")]
@@ -85,16 +92,17 @@ impl Db {
     /// # Errors
     /// As [`Db::connect`].
     pub async fn open(settings: &DbSettings) -> Result<Self, OpenError> {
+        let thread = Arc::new(Thread::default());
         let pools = match settings.engine() {
             #[cfg(feature = "sqlite")]
-            Some(Engine::Sqlite) => Pools::Sqlite(sqlite::open(settings).await?),
+            Some(Engine::Sqlite) => Pools::Sqlite(sqlite::open(settings, &thread).await?),
             #[cfg(feature = "postgres")]
-            Some(Engine::Postgres) => Pools::Postgres(postgres::open(settings).await?),
+            Some(Engine::Postgres) => Pools::Postgres(thread.host(postgres::open(settings)).await?),
             #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
             Some(engine) => return Err(OpenError::NotCompiled(engine)),
             None => return Err(OpenError::Scheme),
         };
-        Ok(Self(Arc::new(pools)))
+        Ok(Self::new(pools, thread))
     }
 
     /// A database that is never reached, for hosts that only print what they have. Each use of it fails.
@@ -102,12 +110,18 @@ impl Db {
     /// # Errors
     /// [`OpenError::NotCompiled`] without any driver.
     pub fn detached() -> Result<Self, OpenError> {
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
+        let thread = Arc::new(Thread::default());
         #[cfg(feature = "sqlite")]
-        return Ok(Self(Arc::new(Pools::Sqlite(sqlite::detached()))));
+        return Ok(Self::new(Pools::Sqlite(sqlite::detached(&thread)), thread));
         #[cfg(all(feature = "postgres", not(feature = "sqlite")))]
-        return Ok(Self(Arc::new(Pools::Postgres(postgres::detached()))));
+        return Ok(Self::new(Pools::Postgres(postgres::detached()), thread));
         #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
         return Err(OpenError::NotCompiled(Engine::Sqlite));
+    }
+
+    fn new(pools: Pools, thread: Arc<Thread>) -> Self {
+        Self(Arc::new(Inner { pools, thread }))
     }
 
     /// Whether it answers now.
@@ -121,7 +135,7 @@ impl Db {
 
     /// Which database it is.
     pub fn engine(&self) -> Engine {
-        match *self.0 {
+        match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(_) => Engine::Sqlite,
             #[cfg(feature = "postgres")]
@@ -131,11 +145,14 @@ impl Db {
 
     /// A connection to read from. It may not write: SQLite refuses, and on PostgreSQL each statement would be kept alone.
     pub async fn read(&self) -> sqlx::Result<Conn> {
-        let lease = match *self.0 {
+        let lease = match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Plain(pools.readers.acquire().await?)),
             #[cfg(feature = "postgres")]
-            Pools::Postgres(ref pool) => Lease::Postgres(Held::Plain(pool.acquire().await?)),
+            Pools::Postgres(ref pool) => {
+                let connection = self.0.thread.host(pool.acquire()).await?;
+                Lease::Postgres(Held::Plain(connection))
+            }
         };
         Ok(Conn::new(lease, self.clone()))
     }
@@ -146,11 +163,14 @@ impl Db {
     /// SQLite has one writer: inside its transaction call only what takes the [`Conn`]. Anything else waits for the
     /// writer that you hold.
     pub async fn begin(&self) -> sqlx::Result<Conn> {
-        let lease = match *self.0 {
+        let lease = match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => Lease::Sqlite(Held::Open(pools.writer.begin().await?)),
             #[cfg(feature = "postgres")]
-            Pools::Postgres(ref pool) => Lease::Postgres(Held::Open(pool.begin().await?)),
+            Pools::Postgres(ref pool) => {
+                let transaction = self.0.thread.host(pool.begin()).await?;
+                Lease::Postgres(Held::Open(transaction))
+            }
         };
         Ok(Conn::new(lease, self.clone()))
     }
@@ -160,11 +180,11 @@ impl Db {
     ///
     /// `batch` must not hold this database: it would keep itself alive.
     pub fn join<B: Batch>(&self, batch: B) -> Joined<B> {
-        let group = match *self.0 {
+        let group = match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => pools.group.clone(),
             #[cfg(feature = "postgres")]
-            Pools::Postgres(_) => group::Group::of_own(2),
+            Pools::Postgres(_) => group::Group::new(2),
         };
         Joined::new(self.clone(), group, batch)
     }
@@ -173,11 +193,14 @@ impl Db {
     /// who blocks the other threads stops it. On PostgreSQL that is one more connection, made at the first use; on
     /// SQLite nothing new, because there each connection, and whoever writes for a group, has its thread already.
     pub fn apart(&self) -> Self {
-        match *self.0 {
+        match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(_) => self.clone(),
             #[cfg(feature = "postgres")]
-            Pools::Postgres(ref pool) => Self(Arc::new(Pools::Postgres(postgres::apart(pool)))),
+            Pools::Postgres(ref pool) => {
+                let pools = Pools::Postgres(postgres::apart(pool));
+                Self::new(pools, Arc::new(Thread::here()))
+            }
         }
     }
 
@@ -188,7 +211,7 @@ impl Db {
         expect(unused_variables, reason = "only PostgreSQL has channels")
     )]
     pub async fn listen(&self, channels: &[&str]) -> sqlx::Result<Option<Listener>> {
-        match *self.0 {
+        match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(_) => Ok(None),
             #[cfg(feature = "postgres")]
@@ -201,7 +224,7 @@ impl Db {
     ///
     /// Source: <https://sqlite.org/pragma.html#pragma_data_version>
     pub async fn foreign_writes(&self) -> sqlx::Result<Option<i64>> {
-        match *self.0 {
+        match self.0.pools {
             // Asked of the writer: what a connection commits itself leaves its number.
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
@@ -216,7 +239,7 @@ impl Db {
 
     /// Ends all connections; waits for those that are in use.
     pub async fn close(&self) {
-        match *self.0 {
+        match self.0.pools {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
                 pools.readers.close().await;
@@ -230,7 +253,7 @@ impl Db {
     /// `run_direct` is hidden in sqlx 0.9. The public `run`, given a transaction, makes a future that no caller can
     /// spawn ("implementation of `Acquire` is not general enough").
     pub(crate) async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
-        match *self.0 {
+        match self.0.pools {
             // sqlx's lock does nothing for SQLite.
             #[cfg(feature = "sqlite")]
             Pools::Sqlite(ref pools) => {
@@ -243,6 +266,11 @@ impl Db {
             #[cfg(feature = "postgres")]
             Pools::Postgres(ref pool) => postgres::migrate(pool, migrator).await,
         }
+    }
+
+    /// Runs `task` where no caller's runtime ends it.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.thread.spawn(task);
     }
 
     fn is(&self, other: &Self) -> bool {

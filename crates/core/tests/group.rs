@@ -206,6 +206,33 @@ both! {
         assert_eq!(count(&db, COUNT).await, 1);
     }
 
+    async fn a_runtime_that_ends_takes_nobodys_write_along(db: Db) {
+        commit(&db, TABLE).await;
+        let notes = db.join(Notes::default());
+        let mut held = vec![db.begin().await.unwrap()];
+        if db.engine() == Engine::Postgres {
+            for _ in 1..DbSettings::default().connections {
+                held.push(db.begin().await.unwrap());
+            }
+        }
+        let first = notes.clone();
+        let (begun, begins) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let other = std::thread::spawn(move || cgcg_testkit::run(async {
+            poll_once(Box::pin(first.write("left".to_owned()))).await;
+            begun.send(()).unwrap();
+            ends.recv().unwrap();
+        }));
+        begins.recv().unwrap();
+        let mut stays = Box::pin(notes.write("stays".to_owned()));
+        poll_once(&mut stays).await;
+        end.send(()).unwrap();
+        other.join().unwrap();
+        drop(held);
+        stays.await.unwrap();
+        assert_eq!(count(&db, COUNT).await, 1);
+    }
+
     async fn the_same_database_apart_has_connections_of_its_own(db: Db) {
         commit(&db, TABLE).await;
         let apart = db.apart();

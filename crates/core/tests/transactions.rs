@@ -40,6 +40,16 @@ both! {
         assert_eq!(count(&db, COUNT).await, 19);
     }
 
+    async fn a_runtime_that_ends_takes_no_connection_along(db: Db) {
+        let there = db.clone();
+        let other = std::thread::spawn(move || cgcg_testkit::run(async move {
+            let _opened_before = there.read().await?;
+            there.read().await
+        }));
+        let mut conn = other.join().unwrap().unwrap();
+        execute(&mut conn, "select 1").await.unwrap();
+    }
+
     async fn a_closed_database_takes_nothing_more(db: Db) {
         commit(&db, TABLE).await;
         db.close().await;
@@ -194,4 +204,13 @@ fn a_server_that_dies_under_a_transaction_is_gone() {
         let lost = execute(&mut conn, "select 1").await.unwrap_err();
         assert_eq!(Trouble::of(&lost), Trouble::Gone, "{lost}");
     });
+}
+
+#[test]
+fn a_transaction_dropped_where_no_runtime_is_left_frees_the_file_of_sqlite() {
+    let folder = cgcg_testkit::folder();
+    let open = || cgcg_testkit::run(cgcg_testkit::sqlite(&folder));
+    let (db, other) = (open(), open());
+    drop(cgcg_testkit::run(db.begin()).unwrap());
+    cgcg_testkit::run(commit(&other, TABLE));
 }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use tokio::sync::oneshot;
+
 use super::{Db, Engine, Lease};
 
 /// A leased connection or an open transaction, of either database.
@@ -27,16 +29,21 @@ impl Conn {
     /// Keeps what was written, then runs what [`Conn::on_commit`] left. A connection outside a transaction has
     /// nothing to keep.
     pub async fn commit(self) -> sqlx::Result<()> {
-        let Self { lease, after, .. } = self;
+        let Self { lease, after, db } = self;
         if after.is_empty() {
             return lease.commit().await;
         }
         // In a task of its own: a caller that leaves while the database commits would take along what has to follow
         // rows that are kept.
-        let whole = tokio::spawn(async move {
-            lease.commit().await?;
-            after.into_iter().for_each(|then| then());
-            Ok(())
+        let (sender, whole) = oneshot::channel();
+        db.clone().spawn(async move {
+            let committed = lease.commit().await;
+            if committed.is_ok() {
+                after.into_iter().for_each(|then| then());
+            }
+            // Whoever left needs no answer.
+            let _ = sender.send(committed);
+            drop(db);
         });
         whole.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }

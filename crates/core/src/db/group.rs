@@ -5,8 +5,6 @@
 
 mod failure;
 mod party;
-#[cfg(feature = "sqlite")]
-mod thread;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,8 +15,6 @@ use tokio::sync::oneshot;
 use crate::{BoxFuture, Conn, Db, Engine, Trouble};
 use failure::Failure;
 use party::{Load, Party, Queue};
-#[cfg(feature = "sqlite")]
-pub(super) use thread::Thread;
 
 /// How one kind of write is done for many callers at once. See [`Db::join`].
 pub trait Batch: Send + Sync + 'static {
@@ -130,31 +126,14 @@ pub(super) struct Group {
     drivers: Mutex<usize>,
     /// The most of them.
     most: usize,
-    #[cfg(feature = "sqlite")]
-    thread: Option<Thread>,
 }
 
 impl Group {
-    /// For one party that shares with nobody, on the runtime of its callers.
-    #[cfg(feature = "postgres")]
-    pub(super) fn of_own(most: usize) -> Arc<Self> {
+    pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             parties: Mutex::default(),
             drivers: Mutex::new(0),
             most,
-            #[cfg(feature = "sqlite")]
-            thread: None,
-        })
-    }
-
-    /// For all parties of one writer, on a thread of its own: it goes on where callers block theirs.
-    #[cfg(feature = "sqlite")]
-    pub(super) fn of_one_writer() -> Arc<Self> {
-        Arc::new(Self {
-            parties: Mutex::default(),
-            drivers: Mutex::new(0),
-            most: 1,
-            thread: Some(Thread::default()),
         })
     }
 
@@ -194,11 +173,7 @@ impl Group {
             done: false,
             again,
         };
-        #[cfg(feature = "sqlite")]
-        if let Some(thread) = &group.thread {
-            return thread.spawn(driver.run());
-        }
-        tokio::spawn(driver.run());
+        db.spawn(driver.run());
     }
 }
 

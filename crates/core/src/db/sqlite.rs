@@ -4,6 +4,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqlitePool, query_scalar};
 
 use super::group::Group;
+use super::thread::Thread;
 use super::writer::Writer;
 use super::{DbSettings, OpenError};
 
@@ -24,7 +25,7 @@ const ROWS: usize = 1_024;
 /// Source: <https://sqlite.org/wal.html#walresetbug>
 const OLDEST: [u32; 3] = [3, 51, 3];
 
-pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
+pub(super) async fn open(settings: &DbSettings, thread: &Arc<Thread>) -> Result<Pools, OpenError> {
     let url = settings.url.expose();
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(OpenError::InMemory);
@@ -71,13 +72,13 @@ pub(super) async fn open(settings: &DbSettings) -> Result<Pools, OpenError> {
         .await?;
     Ok(Pools {
         readers,
-        writer: Writer::new(writer),
-        group: Group::of_one_writer(),
+        writer: Writer::new(writer, thread.clone()),
+        group: Group::new(1),
     })
 }
 
 /// No file is touched until the first use, and that one fails.
-pub(super) fn detached() -> Pools {
+pub(super) fn detached(thread: &Arc<Thread>) -> Pools {
     let options = || {
         SqliteConnectOptions::new()
             .filename("/nonexistent/cgcg.db")
@@ -86,7 +87,7 @@ pub(super) fn detached() -> Pools {
     let pool = || SqlitePoolOptions::new().connect_lazy_with(options());
     Pools {
         readers: pool(),
-        writer: Writer::new(pool()),
-        group: Group::of_one_writer(),
+        writer: Writer::new(pool(), thread.clone()),
+        group: Group::new(1),
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::{Connection, Error, Executor, SqliteConnection, SqlitePool, query};
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+
+use super::thread::Thread;
 
 type Slot = Option<SqliteConnection>;
 
@@ -21,15 +22,17 @@ pub(super) struct Writer {
     /// Whether the connection may be in a transaction. Only whoever holds the slot looks or writes.
     open: Arc<AtomicBool>,
     wait: Duration,
+    thread: Arc<Thread>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool) -> Self {
+    pub(super) fn new(pool: SqlitePool, thread: Arc<Thread>) -> Self {
         Self {
             wait: pool.options().get_acquire_timeout(),
             pool,
             slot: Arc::default(),
             open: Arc::default(),
+            thread,
         }
     }
 
@@ -109,15 +112,13 @@ impl Writing {
 }
 
 impl Drop for Writing {
-    /// An open transaction keeps other processes from writing, so it does not wait for the next one to come by; but where
-    /// no runtime is left to undo it.
+    /// An open transaction keeps other processes from writing, so it does not wait for the next one to come by.
     fn drop(&mut self) {
-        if let (true, Ok(runtime)) = (
-            self.writer.open.load(Ordering::Relaxed),
-            Handle::try_current(),
-        ) {
+        if self.writer.open.load(Ordering::Relaxed) {
             let writer = self.writer.clone();
-            runtime.spawn(async move { writer.lease().await.map(drop) });
+            let thread = writer.thread.clone();
+            // Whoever writes next tries again, and tells.
+            thread.spawn(async move { drop(writer.lease().await) });
         }
     }
 }
