@@ -35,7 +35,11 @@ impl Batch for Notes {
             });
             for item in items {
                 assert_ne!(item, "panic");
-                let sql = "insert into notes (body) values ($1)";
+                let sql = match conn.engine() {
+                    // Without a copy of what the statement changes, SQLite undoes the transaction where the disk is full.
+                    Engine::Sqlite => "insert or fail into notes (body) values ($1)",
+                    Engine::Postgres => "insert into notes (body) values ($1)",
+                };
                 on!(conn, |c| sqlx::query(sql)
                     .bind(item)
                     .execute(c)
@@ -309,6 +313,34 @@ fn who_waits_too_long_for_the_writer_is_told_that_it_is_busy() {
         }
         drop(held);
         notes.write("a".to_owned()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_disk_that_fills_up_while_a_batch_is_written_in_parts_is_told_as_full() {
+    cgcg_testkit::run(async {
+        let folder = cgcg_testkit::folder();
+        let db = sqlite(&folder, Span::seconds(20)).await;
+        commit(&db, "insert into notes (body) values ('taken')").await;
+        let notes = db.join(Notes::default());
+        let mut held = db.begin().await.unwrap();
+        execute(&mut held, "pragma max_page_count = 20")
+            .await
+            .unwrap();
+        let large = (0..20).map(|number| number.to_string().repeat(50_000));
+        let texts = std::iter::once("taken".to_owned()).chain(large);
+        let mut writes: Vec<_> = texts.map(|text| Box::pin(notes.write(text))).collect();
+        for write in &mut writes {
+            poll_once(write).await;
+        }
+        drop(held);
+        for write in writes {
+            let Err(GroupError::NotStored(error)) = write.await else {
+                panic!("it was stored")
+            };
+            assert_eq!(Trouble::of(&error), Trouble::Full, "{error}");
+        }
+        assert_eq!(count(&db, COUNT).await, 1);
     });
 }
 

@@ -89,6 +89,11 @@ impl Running {
             // Heard from here on: what comes while we look is looked for again.
             bell.mark_unchanged();
             let taken = self.take(queue, free, stop, &mut head.pace).await;
+            let Some(taken) = taken.transpose() else {
+                // Those that wait had the place first.
+                self.pass_on(queue, &mut head);
+                continue;
+            };
             failures = if taken.is_ok() { 0 } else { failures + 1 };
             let pause = match taken {
                 Ok(taken) if taken.all => {
@@ -138,23 +143,20 @@ impl Running {
         }
     }
 
+    /// `None` where nobody was asked, because there is no place.
     async fn take(
         self: &Arc<Self>,
         queue: &Arc<str>,
         free: &Arc<Semaphore>,
         stop: &CancellationToken,
         pace: &mut Pace,
-    ) -> Result<Got, sqlx::Error> {
+    ) -> Result<Option<Got>, sqlx::Error> {
         let settings = self.tasks.settings();
         let places = free.available_permits();
         let asked_at = self.tasks.clock().monotonic();
         let ahead = pace.ahead(asked_at, settings.prefetch);
         if places + ahead == 0 {
-            // Those that wait had the place first.
-            return Ok(Got {
-                all: true,
-                limited: false,
-            });
+            return Ok(None);
         }
         let wanted = ClaimItem {
             queue: queue.clone(),
@@ -184,7 +186,7 @@ impl Running {
             };
             self.start(task, asked_at, seat);
         }
-        Ok(got)
+        Ok(Some(got))
     }
 
     fn start(self: &Arc<Self>, task: Claimed, asked_at: Duration, seat: Seat) {

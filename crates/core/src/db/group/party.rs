@@ -120,7 +120,10 @@ impl<B: Batch> Taken<B> {
         match self.all(conn).await {
             Ok(()) => conn.release().await,
             Err(error) => {
-                conn.undo(mark).await?;
+                if conn.undo(mark).await.is_err() {
+                    // SQLite has undone all of it where the disk is full.
+                    return Err(error);
+                }
                 tracing::debug!(%error, items = self.items.len(), "a batch failed; its items are written one by one");
                 self.each(conn).await
             }
@@ -138,7 +141,8 @@ impl<B: Batch> Taken<B> {
                 .await;
             match &written {
                 Ok(_) => conn.release().await?,
-                Err(_) => conn.undo(mark).await?,
+                Err(_) if conn.undo(mark).await.is_err() => return written.map(drop),
+                Err(_) => {}
             }
             self.answers
                 .push(written.and_then(|mut answers| answers.pop().ok_or_else(no_answer)));
