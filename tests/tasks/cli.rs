@@ -20,8 +20,12 @@ fn cgcg(setup: &Setup, arguments: &[&str]) -> String {
 
 /// What it says where it fails.
 fn refused(setup: &Setup, arguments: &[&str]) -> String {
+    refused_with(setup, 1, arguments)
+}
+
+fn refused_with(setup: &Setup, status: i32, arguments: &[&str]) -> String {
     let output = setup.run(&[&["tasks"], arguments].concat());
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
@@ -40,7 +44,9 @@ on_both! {
         assert!(lines[0].starts_with("id ") && lines[1].starts_with(id), "{listed}");
         let queues = read(&cgcg(&setup, &["queues", "--json"]));
         assert_eq!((&queues[0]["name"], &queues[0]["ready"]), (&json!("default"), &json!(1)));
-        assert!(refused(&setup, &["wait", id, "--timeout", "10ms"]).contains("has not ended"));
+        assert!(refused_with(&setup, 3, &["wait", id, "--timeout", "10ms"]).contains("has not ended"));
+        let unended = ["wait", "--queue", "default", "--empty", "--timeout", "10ms"];
+        assert!(refused_with(&setup, 3, &unended).contains("1 ready"));
         assert!(cgcg(&setup, &["cancel", id]).contains("cancelled"));
         assert!(refused(&setup, &["wait", id]).contains("cancelled"));
         assert!(cgcg(&setup, &["retry", id]).contains("ready again"));
@@ -63,6 +69,12 @@ on_both! {
         let files = std::fs::read_dir(setup.folder().join("data")).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         assert_eq!(names.filter(|name| name.contains("bench")).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    fn a_key_that_is_taken_still_prints_an_id_alone(setup: Setup) {
+        let create = ["create", "render", "1", "--unique-key", "k"];
+        let first = cgcg(&setup, &create);
+        assert_eq!(cgcg(&setup, &create), first);
     }
 
     fn acting_on_many_wants_a_yes(setup: Setup) {
@@ -92,6 +104,7 @@ on_both! {
     }
 
     fn queues_are_limited_and_paused_and_schedules_run(setup: Setup) {
+        assert!(setup.run(&["migrate"]).status.success());
         let limited = cgcg(&setup, &["limit", "gpu", "--max-running", "2", "--rate", "100/1m"]);
         assert_eq!(limited, "gpu: max-running 2, rate 100/1m\n");
         cgcg(&setup, &["pause", "gpu"]);
@@ -103,6 +116,10 @@ on_both! {
         assert!(cgcg(&setup, &["queues"]).contains("max-running 2, rate 100/1m"));
         let schedules = cgcg(&setup, &["schedules"]);
         assert!(schedules.contains("auth.purge") && schedules.contains("@hourly"), "{schedules}");
+        let paused = setup.run(&["tasks", "schedule", "pause", "auth.purge"]);
+        assert!(String::from_utf8(paused.stderr).unwrap().contains("belongs to the program"));
+        let resumed = setup.run(&["tasks", "schedule", "resume", "auth.purge"]);
+        assert!(resumed.status.success() && resumed.stderr.is_empty(), "{resumed:?}");
         let made = cgcg(&setup, &["schedule", "run", "auth.purge"]);
         let _server = setup.start();
         cgcg(&setup, &["wait", made.trim(), "--timeout", "30s"]);
@@ -110,4 +127,14 @@ on_both! {
         assert!(cgcg(&setup, &["leases"]).starts_with("id "));
         assert!(refused(&setup, &["schedule", "pause", "nothing"]).contains("no schedule"));
     }
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn whoever_looks_in_an_empty_folder_makes_no_database() {
+    let setup = crate::support::sqlite();
+    for look in [&["list"][..], &["queues", "--json"], &["pause", "gpu"]] {
+        assert!(refused(&setup, look).contains("there is no database at"));
+    }
+    assert!(!setup.folder().join("data").exists());
 }

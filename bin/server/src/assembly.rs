@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "auth")]
 use cgcg_core::Principal;
-use cgcg_core::{Clock, Conn, Db, MIGRATIONS, ScopeInfo, SystemClock};
+use cgcg_core::{Clock, Conn, Db, MIGRATIONS, Migrations, ScopeInfo, SystemClock, Trouble};
 
 use crate::master_key::MasterKeys;
 use crate::modules::{Built, Parts};
@@ -29,7 +29,7 @@ impl Assembly {
         master_key::make_folder(&settings.data.dir)?;
         let db = Db::open(&settings.database).await?;
         if settings.database.migrate {
-            MIGRATIONS.run(&db).await?;
+            migrate(&MIGRATIONS, &db).await?;
         }
         let keys = master_key::load(settings, &db).await;
         let keys = match (keys, settings.database.migrate) {
@@ -50,6 +50,18 @@ impl Assembly {
         #[cfg(feature = "tasks")]
         crate::own_tasks::open(assembly.built.tasks.tasks()).await?;
         Ok(assembly)
+    }
+
+    /// As [`Assembly::open`], where there is a database already: whoever looks or acts on what is kept makes no new one.
+    pub(crate) async fn open_existing(settings: &Settings) -> Result<Self, Failure> {
+        match settings.database.file() {
+            Some(file) if features::STORES && !file.exists() => Err(format!(
+                "there is no database at {}; say where it is (--data, --config), or start the server once",
+                file.display()
+            )
+            .into()),
+            _ => Self::open(settings).await,
+        }
     }
 
     /// What a build has, for printing: nothing is reached, nothing is kept.
@@ -108,7 +120,7 @@ impl Assembly {
             .iter()
             .filter_map(|module| module.migrations())
         {
-            migrations.run(db).await?;
+            migrate(migrations, db).await?;
         }
         Ok(())
     }
@@ -139,5 +151,16 @@ impl Assembly {
             &self.scopes(),
             &self.built.modules,
         )?)
+    }
+}
+
+async fn migrate(migrations: &Migrations, db: &Db) -> Result<(), Failure> {
+    match migrations.run(db).await {
+        Err(error) if Trouble::of_migration(&error) == Trouble::Busy => Err(format!(
+            "the schema stays as it was, because others use its tables: end what runs there (a backup, an open \
+             transaction), then start again; {error}"
+        )
+        .into()),
+        migrated => Ok(migrated?),
     }
 }

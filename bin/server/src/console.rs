@@ -10,6 +10,11 @@ pub(crate) fn say(line: impl AsRef<str>) {
     let _ = out.flush();
 }
 
+/// A line beside what is answered.
+pub(crate) fn note(line: impl AsRef<str>) {
+    let _ = writeln!(io::stderr().lock(), "cgcg: {}", line.as_ref());
+}
+
 /// The end of the program, with its causes. A cause that the line before already told is left out.
 pub(crate) fn complain(failure: &(dyn Error + 'static)) {
     let mut told = failure.to_string();

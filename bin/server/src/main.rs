@@ -27,13 +27,32 @@ use clap::Parser;
 /// Any failure that ends the program. Its text says what to do.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What was waited for has not come in time: exit status 3, because scripts may wait on.
+#[cfg(feature = "tasks")]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotInTime(String);
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match actix_web::rt::System::new().block_on(commands::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             console::complain(&*failure);
-            ExitCode::FAILURE
+            status(&failure)
         }
     }
+}
+
+#[cfg(feature = "tasks")]
+fn status(failure: &Failure) -> ExitCode {
+    match failure.is::<NotInTime>() {
+        true => ExitCode::from(3),
+        false => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(not(feature = "tasks"))]
+fn status(_: &Failure) -> ExitCode {
+    ExitCode::FAILURE
 }

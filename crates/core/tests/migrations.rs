@@ -1,8 +1,8 @@
-use cgcg_core::{Clock, Db, Engine, Migrations, SchemaState, Step, SystemClock};
+use cgcg_core::{Clock, Db, Engine, Migrations, SchemaState, Step, SystemClock, Trouble};
 use cgcg_testkit::both;
 use sqlx::migrate::MigrateError;
 
-use crate::support::{commit, count};
+use crate::support::{commit, count, execute};
 
 const fn step(version: i64, sql: &'static str) -> Step {
     Step {
@@ -141,4 +141,35 @@ both! {
         let apart = facts.now.since(SystemClock::default().now()).max(SystemClock::default().now().since(facts.now));
         assert!(apart.as_secs() < 60, "{facts:?}");
     }
+}
+
+static IMPATIENT: Migrations = Migrations {
+    ledger: "_migrations_notes",
+    steps: &[
+        NOTES,
+        step(
+            2,
+            "set local lock_timeout = '10ms'; alter table notes add column more text",
+        ),
+    ],
+};
+
+#[test]
+fn a_step_that_others_keep_from_its_table_says_so_and_is_applied_once_they_end() {
+    cgcg_testkit::run(async {
+        let Some(fresh) = cgcg_testkit::postgres().await else {
+            return cgcg_testkit::skip("no PostgreSQL");
+        };
+        OLD.run(&fresh.db).await.unwrap();
+        let mut held = fresh.db.begin().await.unwrap();
+        execute(&mut held, COUNT).await.unwrap();
+        let refused = IMPATIENT.run(&fresh.db).await.unwrap_err();
+        assert_eq!(Trouble::of_migration(&refused), Trouble::Busy, "{refused}");
+        drop(held);
+        IMPATIENT.run(&fresh.db).await.unwrap();
+        assert_eq!(
+            IMPATIENT.state(&fresh.db).await.unwrap(),
+            SchemaState::Current
+        );
+    });
 }

@@ -105,13 +105,14 @@ pub(crate) enum TasksVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Print the processes that work
+    /// Print the processes of this program that work; who works over HTTP shows in `leases`
     Workers {
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
     },
-    /// Wait for the end of a task, or until a queue has nothing left to do; fails where the task does not succeed
+    /// Wait for the end of a task, or until a queue has nothing left to do; exits with 1 where the task does not succeed,
+    /// with 3 where the time is up first
     Wait {
         /// The task
         #[arg(required_unless_present = "queue", conflicts_with = "queue")]

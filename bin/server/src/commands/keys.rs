@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::{Failure, master_key};
 
 pub(crate) async fn run(what: Keys, settings: &Settings) -> Result<(), Failure> {
-    let assembly = Assembly::open(settings).await?;
+    let assembly = Assembly::open_existing(settings).await?;
     match what {
         #[cfg(feature = "auth")]
         Keys::List { json } => signing::list(&assembly, json).await,

@@ -6,14 +6,14 @@ mod queues;
 mod table;
 
 use cgcg_core::{Clock, Span, TaskState};
-use cgcg_tasks::{Error, Payload, QueueName, Service, TaskCreate, TaskId};
+use cgcg_tasks::{Error, Host, Payload, QueueName, Service, TaskCreate, TaskId};
 use serde_json::json;
 
-use crate::Failure;
 use crate::assembly::Assembly;
 use crate::cli::{ScheduleVerb, Tasks, TasksVerb};
-use crate::console::say;
+use crate::console::{note, say};
 use crate::settings::Settings;
+use crate::{Failure, NotInTime};
 
 /// Between two looks at a queue, and between two at a task.
 const LOOK: Span = Span::seconds(1);
@@ -28,8 +28,12 @@ pub(crate) async fn run(what: Tasks, settings: &Settings) -> Result<(), Failure>
 }
 
 async fn with_queue(verb: TasksVerb, settings: &Settings) -> Result<(), Failure> {
-    let assembly = Assembly::open(settings).await?;
-    let (tasks, clock) = (assembly.built.tasks.tasks(), &*assembly.clock);
+    let assembly = match verb {
+        TasksVerb::Create { .. } => Assembly::open(settings).await?,
+        _ => Assembly::open_existing(settings).await?,
+    };
+    let host = &assembly.built.tasks;
+    let (tasks, clock) = (host.tasks(), &*assembly.clock);
     match verb {
         TasksVerb::List { pick, limit, json } => look::list(tasks, clock, pick, limit, json).await,
         TasksVerb::Show { id, payload, json } => look::show(tasks, id, payload, json).await,
@@ -37,11 +41,22 @@ async fn with_queue(verb: TasksVerb, settings: &Settings) -> Result<(), Failure>
         TasksVerb::Retry(many) => act::run(tasks, clock, act::Verb::Retry, many).await,
         TasksVerb::Delete(many) => act::run(tasks, clock, act::Verb::Delete, many).await,
         TasksVerb::Queues { json } => queues::list(tasks, json).await,
-        TasksVerb::Pause { queue } => queues::pause(tasks, &queue, true).await,
+        TasksVerb::Pause { queue } => {
+            warn_of_own(host, queue.as_str());
+            queues::pause(tasks, &queue, true).await
+        }
         TasksVerb::Resume { queue } => queues::pause(tasks, &queue, false).await,
-        TasksVerb::Limit(limits) => queues::limit(tasks, limits).await,
+        TasksVerb::Limit(limits) => {
+            warn_of_own(host, limits.queue.as_str());
+            queues::limit(tasks, limits).await
+        }
         TasksVerb::Schedules { json } => look::schedules(tasks, json).await,
-        TasksVerb::Schedule { verb, name } => schedule(tasks, verb, &name).await,
+        TasksVerb::Schedule { verb, name } => {
+            if matches!(verb, ScheduleVerb::Pause | ScheduleVerb::Remove) {
+                warn_of_own(host, &name);
+            }
+            schedule(tasks, verb, &name).await
+        }
         TasksVerb::Leases { queue, json } => look::leases(tasks, queue.as_ref(), json).await,
         TasksVerb::Workers { json } => look::workers(tasks, json).await,
         TasksVerb::Wait {
@@ -86,10 +101,23 @@ async fn create(tasks: &Service, new: TaskCreate, json: bool) -> Result<(), Fail
         (true, existing) => {
             say(json!({ "id": made.id, "state": made.state, "existing": existing }).to_string());
         }
-        (false, true) => say(format!("{} has this key already", made.id)),
-        (false, false) => say(made.id.to_string()),
+        (false, existing) => {
+            if existing {
+                note("another task has this key; its id:");
+            }
+            say(made.id.to_string());
+        }
     }
     Ok(())
+}
+
+/// Whoever has the machine may do so, knowing what it is.
+fn warn_of_own(host: &Host, word: &str) {
+    if host.owns(word) {
+        note(format!(
+            "{word} belongs to the program itself, which relies on it"
+        ));
+    }
 }
 
 async fn schedule(tasks: &Service, verb: ScheduleVerb, name: &str) -> Result<(), Failure> {
@@ -134,7 +162,7 @@ async fn wait(
                 return Ok(());
             }
             state if state.ended() => return Err(format!("{id}: {}", table::word(&state)).into()),
-            _ if left.is_zero() => return Err(format!("{id} has not ended").into()),
+            _ if left.is_zero() => return Err(NotInTime(format!("{id} has not ended")).into()),
             _ => {}
         }
     }
@@ -154,7 +182,7 @@ async fn until_empty(
         };
         if clock.monotonic() >= until {
             let (ready, running) = (load.ready, load.running);
-            return Err(format!("{queue}: {ready} ready, {running} running").into());
+            return Err(NotInTime(format!("{queue}: {ready} ready, {running} running")).into());
         }
         clock.sleep(LOOK.get()).await;
     }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use sqlx::migrate::MigrateError;
+
 use super::Engine;
 
 /// Why a database did not open, and the mend.
@@ -53,6 +55,16 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// As [`Trouble::of`], for what ended a migration.
+    pub fn of_migration(error: &MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                Self::of(error)
+            }
+            _ => Self::Other,
+        }
+    }
+
     /// Sorts an error. Sources: SQLite result codes; PostgreSQL, appendix A.
     pub fn of(error: &sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
