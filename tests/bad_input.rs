@@ -66,6 +66,8 @@ on_both! {
             }
         }
         server.send("POST", "/api/v1/auth/register", &[("content-type", "text/plain")], "{}").is_problem(415, "media_type_unsupported");
+        let packed = [("content-type", "application/json"), ("content-encoding", "gzip")];
+        server.send("POST", "/api/v1/auth/register", &packed, "{}").is_problem(415, "content_encoding_unsupported");
         register(&server, &vec![b' '; 10 << 20]).is_problem(413, "body_too_large");
         assert_eq!(accounts(&server, &root), before);
         assert!(!setup.log().contains("panicked"), "{}", setup.log());

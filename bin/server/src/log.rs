@@ -9,9 +9,14 @@ use crate::settings::{LogFormat, Settings};
 /// Sends the log to the standard error, for people or for machines.
 pub(crate) fn start(settings: &Settings) -> Result<(), Failure> {
     let mut filter: EnvFilter = settings.log.level.parse()?;
-    // The first tells thrice that it starts; the second calls it an error of ours when a client does not speak HTTP.
-    for quiet in ["actix_server=warn", "actix_http=off"] {
-        let target = quiet.split('=').next().unwrap_or_default();
+    // The first tells thrice that it starts; the second calls it an error of ours when a client does not speak HTTP; the
+    // third says at each start that the ledgers of migrations are there already.
+    for quiet in [
+        "actix_server=warn",
+        "actix_http=off",
+        "sqlx::postgres::notice=warn",
+    ] {
+        let (target, _) = quiet.split_once('=').unwrap_or((quiet, ""));
         if !settings.log.level.contains(target) {
             filter = filter.add_directive(quiet.parse()?);
         }

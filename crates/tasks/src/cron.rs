@@ -48,6 +48,11 @@ impl Cron {
         }
     }
 
+    /// The name of its time zone as the IANA writes it, however it was asked for.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.zone.name()
+    }
+
     /// The first time it fires after `time`; `None` beyond eight years.
     pub(crate) fn after(&self, time: Timestamp) -> Option<Timestamp> {
         // A day back: in a repeated hour at midnight, the day before goes on after the day began.

@@ -14,6 +14,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 /// Mounts Swagger UI at `/docs`, on the document at `/openapi.json`. Its assets are in the binary.
 pub fn docs(cfg: &mut ServiceConfig) {
     let config = Config::from("/openapi.json")
+        // The document of a server that others cannot reach is shown to nobody else.
+        .validator_url("none")
         .persist_authorization(false)
         .display_request_duration(true);
     cfg.app_data(Data::new(Arc::new(config)))

@@ -86,7 +86,11 @@ fn complete(operation: &mut Value, with_login: bool) {
         ("403", secured, "`insufficient_scope`, `person_required`"),
         ("408", body, "`request_timeout`"),
         ("413", body, "`body_too_large`"),
-        ("415", json, "`media_type_unsupported`"),
+        (
+            "415",
+            json,
+            "`media_type_unsupported`, `content_encoding_unsupported`",
+        ),
         (
             "422",
             json || parameters,

@@ -52,7 +52,8 @@ impl FrontSettings {
 # body = \"1MiB\"
 # How long a client may take to send a body. 100ms to 10m.
 # body_wait = \"30s\"
-# Requests per second and address (IPv4, or IPv6 /64) in the long run; 0 turns the limit off.
+# Requests per second and address (IPv4, or IPv6 /64) in the long run; 0 turns the limit off. Calls of task workers over
+# HTTP count too: they do better to take and end many tasks in one call than to have this raised.
 # rate_limit.per_second = 100
 # Requests that one address may make at once.
 # rate_limit.burst = 400

@@ -58,7 +58,10 @@ impl Fields {
             .filter(|piece| !piece.text.is_empty())
             .collect();
         let [minute, hour, day_of_month, month, day_of_week] = pieces[..] else {
-            return Err(wrong(0, "five fields"));
+            return Err(Invalid::new(
+                "cron_invalid",
+                "expected five fields, as in 30 2 * * mon, or @hourly, @daily, @weekly, @monthly or @yearly",
+            ));
         };
         let kind = |least, most, names| Kind { least, most, names };
         let mut week = parse(day_of_week, &kind(0, 7, &WEEKDAYS))?;

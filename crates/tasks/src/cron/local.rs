@@ -35,6 +35,11 @@ impl Zone {
         })
     }
 
+    /// Its name as the IANA writes it.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.iana_name()
+    }
+
     /// The days from the one before `time` on.
     pub(super) fn days(&self, time: Timestamp) -> impl Iterator<Item = Day> + use<> {
         let first = jiff::Timestamp::from_microsecond(time.micros())

@@ -17,7 +17,7 @@ const MOST: usize = 1_000;
 #[schema(as = TaskBatch)]
 pub(super) struct Batch {
     /// In the order of the answer.
-    #[schema(min_items = 1, max_items = 1_000)]
+    #[schema(max_items = 1_000)]
     items: Vec<NewTask>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::numbers::{fit, seconds};
+use super::numbers::{max_attempts, priority, seconds};
 use super::owner;
 use super::shapes::TaskCreated;
 use crate::{
@@ -18,7 +18,11 @@ use crate::{
 /// A task to be made. What is absent comes from the settings.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = TaskCreate)]
+#[schema(as = TaskCreate, example = json!({
+    "name": "thumbnail",
+    "payload": { "file": "a.png", "width": 200 },
+    "unique_key": "a.png",
+}))]
 pub(super) struct NewTask {
     /// Which handler does it: 1 to 128 ASCII letters, digits and `._:-`.
     name: String,
@@ -78,8 +82,8 @@ impl NewTask {
             trace: maker.trace.clone(),
             run_at: self.run_at,
             delay: seconds("delay_s", self.delay_s)?,
-            priority: fit("priority", self.priority)?,
-            max_attempts: fit("max_attempts", self.max_attempts)?,
+            priority: priority(self.priority)?,
+            max_attempts: max_attempts(self.max_attempts)?,
             timeout: seconds("timeout_s", self.timeout_s)?,
             unique_key: self.unique_key,
             unique_for: seconds("unique_for_s", self.unique_for_s)?,
@@ -130,7 +134,7 @@ impl Maker {
         (status = 400, description = "`idempotency_key_invalid`"),
         (status = 403, description = "`name_reserved`"),
         (status = 413, description = "`payload_too_large`"),
-        (status = 422, description = "`name_invalid`, `queue_invalid`, `payload_invalid`, `run_at_ambiguous`, `run_at_too_far`, `key_too_long`, \
+        (status = 422, description = "`name_invalid`, `queue_invalid`, `payload_invalid`, `run_at_ambiguous`, `run_at_too_far`, `key_empty`, `key_too_long`, \
             `unique_key_missing`, `text_invalid`, `out_of_range`, `idempotency_key_reused`"),
     ),
     security(("oauth2" = ["tasks:create"]))

@@ -6,20 +6,28 @@ use serde::{Deserialize, Deserializer};
 
 use crate::Error;
 
-/// `None` stays `None`; what does not fit `T` is `out_of_range`, as what does not fit the rule will be.
+/// `None` stays `None`; what does not fit `T` is `out_of_range`, as what does not fit `rule` will be.
 pub(super) fn fit<T: TryFrom<i64>>(
     field: &'static str,
     number: Option<i64>,
+    rule: &'static str,
 ) -> Result<Option<T>, Error> {
-    let fit = |number| {
-        T::try_from(number).map_err(|_| out_of_range(field, "expected a number in its range"))
-    };
+    let fit = |number| T::try_from(number).map_err(|_| out_of_range(field, rule));
     number.map(fit).transpose()
+}
+
+pub(super) fn priority(number: Option<i64>) -> Result<Option<i16>, Error> {
+    fit("priority", number, "expected 0 to 999")
+}
+
+pub(super) fn max_attempts(number: Option<i64>) -> Result<Option<u32>, Error> {
+    fit("max_attempts", number, "expected 1 to 100")
 }
 
 /// So many seconds.
 pub(super) fn seconds(field: &'static str, number: Option<i64>) -> Result<Option<Duration>, Error> {
-    Ok(fit::<u64>(field, number)?.map(Duration::from_secs))
+    let seconds: Option<u64> = fit(field, number, "expected no negative number")?;
+    Ok(seconds.map(Duration::from_secs))
 }
 
 /// Between both, or what stands for nothing.

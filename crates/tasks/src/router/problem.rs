@@ -76,6 +76,7 @@ pub(super) fn no_schedule(error: Error) -> Problem {
 /// Durations have their unit in their name there.
 pub(super) const fn on_wire(field: &'static str) -> &'static str {
     match field.as_bytes() {
+        b"delay" => "delay_s",
         b"timeout" => "timeout_s",
         b"unique_for" => "unique_for_s",
         _ => field,

@@ -9,7 +9,7 @@ use cgcg_web::{Json, Path, Problem, Query, RequireScope};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::numbers::{fit, refused, within};
+use super::numbers::{priority, refused, within};
 use super::problem::in_query;
 use super::reach;
 use super::shapes::Task;
@@ -124,7 +124,7 @@ pub(super) async fn update_task(
 ) -> Result<HttpResponse, Problem> {
     let change = TaskUpdate {
         run_at: change.0.run_at,
-        priority: fit("priority", change.0.priority)?,
+        priority: priority(change.0.priority)?,
     };
     open(&host, id.0).await?;
     let status = host.tasks().reschedule(id.0, change).await?;

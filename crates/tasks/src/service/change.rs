@@ -69,7 +69,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Running`], [`Error::Finished`], [`Error::Invalid`].
     pub async fn reschedule(&self, id: TaskId, new: TaskUpdate) -> Result<TaskStatus, Error> {
-        let run_at = self.checked_time(new.run_at)?;
+        let run_at = self.checked_time("run_at", new.run_at)?;
         let priority = checked_priority(new.priority)?;
         let mut conn = self.0.db.begin().await?;
         let now = self.0.shared.now(&conn);

@@ -27,13 +27,7 @@ impl Service {
         let run_at = self.run_at(&new)?;
         let unique_key = unique_key(&new)?;
         let key = new.concurrency_key.as_deref();
-        if key.is_some_and(|key| key.is_empty() || key.len() > 128) {
-            return Err(Error::invalid(
-                "concurrency_key",
-                "key_too_long",
-                "expected 1 to 128 bytes",
-            ));
-        }
+        checked_key("concurrency_key", key, 128)?;
         if key.is_some_and(|key| key.contains('\0')) {
             return Err(Error::invalid(
                 "concurrency_key",
@@ -76,16 +70,23 @@ impl Service {
                 "expected a time or a delay, not both",
             )),
             // What was due before is due now, and not before all others.
-            (at, None) => Ok(self.checked_time(at)?.filter(|at| *at > self.clock().now())),
-            (None, Some(delay)) => self.checked_time(Some(self.clock().now() + delay)),
+            (at, None) => {
+                let at = self.checked_time("run_at", at)?;
+                Ok(at.filter(|at| *at > self.clock().now()))
+            }
+            (None, Some(delay)) => self.checked_time("delay", Some(self.clock().now() + delay)),
         }
     }
 
-    pub(super) fn checked_time(&self, at: Option<Timestamp>) -> Result<Option<Timestamp>, Error> {
+    pub(super) fn checked_time(
+        &self,
+        field: &'static str,
+        at: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Error> {
         let now = self.clock().now();
         if at.is_some_and(|at| at > now + AHEAD) {
             return Err(Error::invalid(
-                "run_at",
+                field,
                 "run_at_too_far",
                 "expected at most 5 years ahead",
             ));
@@ -126,6 +127,19 @@ pub(super) fn checked_priority(priority: Option<i16>) -> Result<Option<i16>, Err
     }
 }
 
+fn checked_key(field: &'static str, key: Option<&str>, most: usize) -> Result<(), Error> {
+    let code = match key.map_or(1, str::len) {
+        0 => "key_empty",
+        length if length > most => "key_too_long",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(
+        field,
+        code,
+        format!("expected 1 to {most} bytes"),
+    ))
+}
+
 /// Half of a hash: the keys of two owners or names never meet.
 fn unique_key(new: &TaskCreate) -> Result<Option<Vec<u8>>, Error> {
     let Some(key) = &new.unique_key else {
@@ -138,13 +152,7 @@ fn unique_key(new: &TaskCreate) -> Result<Option<Vec<u8>>, Error> {
             None => Ok(None),
         };
     };
-    if key.is_empty() || key.len() > 256 {
-        return Err(Error::invalid(
-            "unique_key",
-            "key_too_long",
-            "expected 1 to 256 bytes",
-        ));
-    }
+    checked_key("unique_key", Some(key), 256)?;
     if new
         .unique_for
         .is_some_and(|time| time.is_zero() || time > LONGEST.get())

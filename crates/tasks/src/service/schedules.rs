@@ -145,7 +145,7 @@ impl Service {
             queue: new.queue.unwrap_or_default().as_str().to_owned(),
             task_name: new.task.as_str().to_owned(),
             cron: new.cron,
-            tz: new.time_zone,
+            tz: cron.zone().map_or(new.time_zone, str::to_owned),
             payload: new.payload.into_string().into_bytes(),
             priority: checked_priority(new.priority)?.unwrap_or(100),
             max_attempts: checked_attempts(self.settings(), new.max_attempts)?,

@@ -4,7 +4,7 @@ pub(crate) mod rescue;
 
 use std::time::Duration;
 
-use cgcg_core::Engine;
+use cgcg_core::{Engine, Trouble};
 use metrics::counter;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -213,6 +213,9 @@ impl Service {
         let mut conn = self.0.db.begin().await?;
         match tend::add_partitions(&mut conn, now.micros().div_euclid(DAY), DAYS_AHEAD).await {
             Ok(_) => conn.commit().await?,
+            Err(error) if Trouble::of(&error) == Trouble::Busy => {
+                debug!(%error, "another process makes partitions, or uses the table; trying again");
+            }
             Err(error) => {
                 warn!(%error, "cannot make partitions for ended tasks; the default one takes them")
             }

@@ -165,6 +165,9 @@ fn a_leap_day_fires_in_leap_years() {
     assert_eq!(times, ["2104-02-29T12:00Z"]);
 }
 
+const FIVE: &str =
+    "expected five fields, as in 30 2 * * mon, or @hourly, @daily, @weekly, @monthly or @yearly";
+
 #[test]
 fn what_is_no_schedule_is_refused_with_the_place() {
     let code = |expression: &str, zone: &str| {
@@ -172,9 +175,9 @@ fn what_is_no_schedule_is_refused_with_the_place() {
         (invalid.code, invalid.detail)
     };
     for (expression, detail) in [
-        ("", "expected five fields at position 1"),
-        ("* * * *", "expected five fields at position 1"),
-        ("* * * * * *", "expected five fields at position 1"),
+        ("", FIVE),
+        ("* * * *", FIVE),
+        ("* * * * * *", FIVE),
         ("60 * * * *", "expected 0 to 59 at position 1"),
         ("0 24 * * *", "expected 0 to 23 at position 3"),
         ("0 0 0 * *", "expected 1 to 31 at position 5"),
@@ -192,7 +195,7 @@ fn what_is_no_schedule_is_refused_with_the_place() {
         ),
         ("+5 * * * *", "expected 0 to 59 at position 1"),
         ("1- * * * *", "expected 0 to 59 at position 3"),
-        ("@reboot", "expected five fields at position 1"),
+        ("@reboot", FIVE),
     ] {
         assert_eq!(
             code(expression, UTC),

@@ -1,5 +1,5 @@
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{FromRequest, HttpRequest, dev};
 
@@ -12,8 +12,17 @@ pub struct BodyLimit(pub usize);
 /// The whole body of a request, within its limit and time.
 ///
 /// # Errors
-/// 413 `body_too_large`, 408 `request_timeout`, 400 `body_invalid` where the connection breaks.
+/// 415 `content_encoding_unsupported` for a compressed body, 413 `body_too_large`, 408 `request_timeout`, 400 `body_invalid`
+/// where the connection breaks.
 pub async fn read_body(request: &HttpRequest, payload: dev::Payload) -> Result<Bytes, Problem> {
+    let coding = request.headers().get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content_encoding_unsupported",
+            "expected a body without content-encoding",
+        ));
+    }
     let front = Front::of(request);
     let own = request
         .app_data::<BodyLimit>()

@@ -21,7 +21,10 @@ pub(super) fn place(path: &Path) -> Vec<String> {
 pub(super) fn field(part: &str, place: &[String], text: &str) -> Problem {
     // serde_json ends in " at line 1 column 2", which a client that builds its bodies has no use for.
     let text = text.rsplit_once(" at line ").map_or(text, |(head, _)| head);
-    let (code, detail) = Invalid::unpack(text).unwrap_or_else(|| (code(text), text));
+    let (code, detail) = match Invalid::unpack(text) {
+        Some((code, detail)) => (code, detail.to_owned()),
+        None => (code(text), plain(text)),
+    };
     let mut loc = vec![part.to_owned()];
     loc.extend_from_slice(place);
     // A missing field has no place of its own, and an unknown one only with some formats.
@@ -31,8 +34,22 @@ pub(super) fn field(part: &str, place: &[String], text: &str) -> Problem {
     Problem::wrong_field(FieldError {
         loc,
         code: code.to_owned(),
-        detail: detail.to_owned(),
+        detail,
     })
+}
+
+/// Without the names of Rust's types.
+fn plain(text: &str) -> String {
+    let Some((got, expected)) = text.rsplit_once(", expected ") else {
+        return text.to_owned();
+    };
+    let expected = match expected {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        named if named.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{got}, expected {expected}")
 }
 
 fn code(text: &str) -> &'static str {
@@ -54,4 +71,34 @@ fn named(text: &str) -> Option<&str> {
         .iter()
         .find_map(|start| text.strip_prefix(start))?;
     rest.split_once('`').map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_is_expected_is_told_without_types_of_a_language() {
+        for (text, told) in [
+            (
+                "invalid type: string \"1\", expected i64",
+                "invalid type: string \"1\", expected a whole number",
+            ),
+            (
+                "invalid type: integer `1`, expected struct Rate",
+                "invalid type: integer `1`, expected an object",
+            ),
+            (
+                "invalid type: string \", expected u8\", expected f64",
+                "invalid type: string \", expected u8\", expected a number",
+            ),
+            (
+                "invalid type: null, expected a string",
+                "invalid type: null, expected a string",
+            ),
+            ("missing field `name`", "missing field `name`"),
+        ] {
+            assert_eq!(plain(text), told);
+        }
+    }
 }

@@ -27,11 +27,14 @@ const BATCH: usize = 200;
 /// Signs of life.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseHeartbeat)]
+#[schema(as = LeaseHeartbeat, example = json!({
+    "worker": "w-1",
+    "items": [{ "id": "01a21a40-5f4c-7c10-8a5b-1b1f6f0e7d11", "lease": 1, "progress": { "pct": 40, "msg": "rendering" } }],
+}))]
 pub(in crate::router) struct Heartbeat {
     /// As it was when the tasks were taken.
     worker: String,
-    /// For how long from now, in seconds; `tasks.lease` of the settings where absent.
+    /// For how long from now, in seconds; `tasks.lease` of the settings where absent, also where the lease was longer.
     #[schema(minimum = 5, maximum = 600)]
     ttl_s: Option<i64>,
     /// At most 1,000.

@@ -17,7 +17,13 @@ const NAMES: usize = 200;
 /// What a worker wants.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseRequest)]
+#[schema(as = LeaseRequest, example = json!({
+    "worker": "w-1",
+    "queues": ["default"],
+    "names": ["thumbnail"],
+    "max": 10,
+    "wait_s": 20,
+}))]
 pub(in crate::router) struct NewLeases {
     /// Names this worker among yours: 1 to 64 ASCII letters, digits and `._:-`. Take a new one at each start.
     worker: String,

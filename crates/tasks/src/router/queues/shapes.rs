@@ -4,13 +4,13 @@ use cgcg_core::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::router::numbers::{fit, refused};
+use crate::router::numbers::refused;
 use crate::{Error, QueueLimits, QueueLoad};
 
 /// What a queue may do; all of it. What is absent has no limit.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = QueueLimits)]
+#[schema(as = QueueLimits, example = json!({ "max_running": 20, "rate": { "n": 100, "per_ms": 60_000 } }))]
 pub(in crate::router) struct Limits {
     /// Nothing starts.
     #[serde(default)]
@@ -31,7 +31,7 @@ pub(in crate::router) struct Limits {
 /// A change of what a queue may do. What is absent stays; `null` takes a limit away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = QueueUpdate)]
+#[schema(as = QueueUpdate, example = json!({ "paused": true }))]
 pub(in crate::router) struct Change {
     /// Nothing starts.
     #[serde(default, deserialize_with = "refused")]
@@ -144,8 +144,8 @@ impl Change {
 
 /// Whatever does not fit is one code: the service says the range.
 fn limit(field: &'static str, number: Option<i64>) -> Result<Option<u32>, Error> {
-    let wrong = || Error::invalid(field, "limit_invalid", "expected 1 to 1000000");
-    fit(field, number).map_err(|_| wrong())
+    let limit = number.map(u32::try_from).transpose();
+    limit.map_err(|_| Error::invalid(field, "limit_invalid", "expected 1 to 1000000"))
 }
 
 impl Rate {

@@ -4,14 +4,20 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::router::create::null;
-use crate::router::numbers::{fit, refused, seconds};
+use crate::router::numbers::{fit, max_attempts, priority, refused, seconds};
 use crate::router::shapes::raw;
 use crate::{Error, Host, Name, Payload, QueueName, ScheduleCreate, ScheduleUpdate, TaskId};
 
 /// Work that comes again and again.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ScheduleCreate)]
+#[schema(as = ScheduleCreate, example = json!({
+    "name": "report.daily",
+    "cron": "30 6 * * mon-fri",
+    "time_zone": "Europe/Berlin",
+    "task": "report",
+    "payload": { "kind": "sales" },
+}))]
 pub(in crate::router) struct NewSchedule {
     /// Its own name: 1 to 128 ASCII letters, digits and `._:-`.
     pub(super) name: String,
@@ -60,7 +66,7 @@ pub(in crate::router) enum Overlap {
 /// Changes of a schedule. What is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ScheduleUpdate)]
+#[schema(as = ScheduleUpdate, example = json!({ "cron": "0 7 * * *", "paused": false }))]
 pub(in crate::router) struct Change {
     /// When.
     #[serde(default, deserialize_with = "refused")]
@@ -165,11 +171,11 @@ impl NewSchedule {
         Ok(ScheduleCreate {
             time_zone: self.time_zone.unwrap_or(new.time_zone),
             queue: self.queue.map(|name| queue(host, name)).transpose()?,
-            priority: fit("priority", self.priority)?,
-            max_attempts: fit("max_attempts", self.max_attempts)?,
+            priority: priority(self.priority)?,
+            max_attempts: max_attempts(self.max_attempts)?,
             timeout: seconds("timeout_s", self.timeout_s)?,
             overlap: self.overlap.map_or(new.overlap, Into::into),
-            catch_up: fit("catch_up", self.catch_up)?.unwrap_or(new.catch_up),
+            catch_up: fit("catch_up", self.catch_up, "expected 0 to 100")?.unwrap_or(new.catch_up),
             cron: new.cron,
             task: new.task,
             payload: new.payload,
@@ -185,11 +191,11 @@ impl Change {
             task: self.task.map(|name| task(host, name)).transpose()?,
             payload: self.payload.as_deref().map(payload).transpose()?,
             queue: self.queue.map(|name| queue(host, name)).transpose()?,
-            priority: fit("priority", self.priority)?,
-            max_attempts: fit("max_attempts", self.max_attempts)?,
+            priority: priority(self.priority)?,
+            max_attempts: max_attempts(self.max_attempts)?,
             timeout: seconds("timeout_s", self.timeout_s)?,
             overlap: self.overlap.map(Into::into),
-            catch_up: fit("catch_up", self.catch_up)?,
+            catch_up: fit("catch_up", self.catch_up, "expected 0 to 100")?,
             paused: self.paused,
         })
     }

@@ -7,7 +7,7 @@ use super::Site;
 use crate::tests::seconds;
 
 fn nightly() -> Value {
-    json!({ "name": "nightly", "cron": "0 2 * * *", "time_zone": "Europe/Berlin", "task": "sweep", "payload": { "all": true } })
+    json!({ "name": "nightly", "cron": "0 2 * * *", "time_zone": "europe/berlin", "task": "sweep", "payload": { "all": true } })
 }
 
 both! {

@@ -29,7 +29,9 @@ pub(in crate::router) struct Ends<T> {
 /// A success.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseComplete)]
+#[schema(as = LeaseComplete, example = json!({
+    "id": "01a21a40-5f4c-7c10-8a5b-1b1f6f0e7d11", "lease": 1, "result": { "bytes": 5120 },
+}))]
 pub(in crate::router) struct Success {
     /// The task.
     #[schema(value_type = String, format = "uuid")]
@@ -45,7 +47,9 @@ pub(in crate::router) struct Success {
 /// A failure.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseFail)]
+#[schema(as = LeaseFail, example = json!({
+    "id": "01a21a40-5f4c-7c10-8a5b-1b1f6f0e7d11", "lease": 1, "error": "no such file", "code": "file_missing", "dead": true,
+}))]
 pub(in crate::router) struct Failure {
     /// The task.
     #[schema(value_type = String, format = "uuid")]
@@ -68,7 +72,7 @@ pub(in crate::router) struct Failure {
 /// Not yet.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseSnooze)]
+#[schema(as = LeaseSnooze, example = json!({ "id": "01a21a40-5f4c-7c10-8a5b-1b1f6f0e7d11", "lease": 1, "delay_s": 60 }))]
 pub(in crate::router) struct Pause {
     /// The task.
     #[schema(value_type = String, format = "uuid")]
@@ -83,7 +87,7 @@ pub(in crate::router) struct Pause {
 /// Given back.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LeaseRelease)]
+#[schema(as = LeaseRelease, example = json!({ "id": "01a21a40-5f4c-7c10-8a5b-1b1f6f0e7d11", "lease": 1 }))]
 pub(in crate::router) struct Release {
     /// The task.
     #[schema(value_type = String, format = "uuid")]
