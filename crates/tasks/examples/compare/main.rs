@@ -43,15 +43,20 @@ struct Sent {
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let [url, folder, slots, late, ref command @ ..] = words[..] else {
+    let [url, folder, places, late, ref command @ ..] = words[..] else {
         return Err(USAGE.into());
     };
+    let (slots, prefetch) = places.split_once('+').unwrap_or((places, "0"));
     if let (["reset"], Some(file)) = (command, url.strip_prefix("sqlite:")) {
         empty(file)?;
     }
     let db = Db::connect(url).await?;
     let clock = Arc::new(SystemClock::default());
-    let tasks = Service::new(db.clone(), clock.clone(), Settings::default());
+    let settings = Settings {
+        prefetch: prefetch.parse()?,
+        ..Settings::default()
+    };
+    let tasks = Service::new(db.clone(), clock.clone(), settings);
     let bench = Bench { tasks, clock };
     match *command {
         ["reset"] => reset(&db).await?,
