@@ -72,6 +72,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("../migrations/0005_key.sqlite.sql"),
             postgres: include_str!("../migrations/0005_key.postgres.sql"),
         },
+        Step {
+            version: 6,
+            name: "plans",
+            sqlite: include_str!("../migrations/0006_plans.sqlite.sql"),
+            postgres: include_str!("../migrations/0006_plans.postgres.sql"),
+        },
     ],
 };
 

@@ -134,21 +134,15 @@ async fn sqlite(
     Ok(claimed)
 }
 
-/// `task_pick` walks the index of what is ready, whatever the planner believes: of a table that it has not yet seen full
-/// it believes that sorting all that is ready costs nothing. Rows stand where they were locked, so `ctid` finds them. One
-/// that another transaction changed after this statement began is left to the next claim: whoever changed it rings.
+/// Rows stand where they were locked, so `ctid` finds them. One that another transaction changed after this statement
+/// began is left to the next claim: whoever changed it rings.
 async fn postgres(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
     held: bool,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now)
-               update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
-                 deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
-               from n where t.ctid = any (array(select task_pick($2, $3, $6::text[], $7)))
-               returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
-                 t.timeout_us, t.payload, t.conc_key, t.trace";
+    let sql = "select * from task_take($1, $2, $3, $4, $5, $6, $7)";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)

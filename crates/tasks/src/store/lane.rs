@@ -98,19 +98,7 @@ async fn postgres(
     wanted: &Request<'_>,
     rooms: &[(String, i64)],
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
-               p as materialized (
-                 select h.id from unnest($7::text[], $8::bigint[]) as l (k, room)
-                 cross join lateral (
-                   select t.id, t.seq, t.priority, t.run_at from task t
-                   where t.queue = $2 and t.state = 2 and t.conc_key = l.k and t.name = any ($6::text[])
-                   order by t.priority, t.run_at, t.seq limit l.room) h
-                 order by h.priority, h.run_at, h.seq limit $3)
-               update task t set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = n.now + $4::bigint,
-                 deadline_at = n.now + timeout_us, worker = $5, started_at = n.now
-               from n where t.id = any (array(select id from p)) and t.state + 0 = 2
-               returning t.seq, t.id, t.name, t.priority, t.run_at, t.tick_at, t.attempt, t.max_attempts, t.lease,
-                 t.timeout_us, t.payload, t.conc_key, t.trace";
+    let sql = "select * from task_take_keyed($1, $2, $3, $4, $5, $6, $7, $8)";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)

@@ -1,7 +1,6 @@
 //! What the holder of a lease may write. All of it is fenced by the task, `lease`, `worker` and the state.
 //!
-//! PostgreSQL keeps its plain `state = 3` here (see `store`): what it would do instead of walking all that runs is to join
-//! the batch with the whole table.
+//! On PostgreSQL they are functions, each with its own settings of the planner: see `0006_plans`.
 
 mod complete;
 mod settle;
@@ -67,21 +66,7 @@ pub(crate) async fn beat(
                 .await)
         }
         Engine::Postgres => {
-            // A completion in an open transaction holds its row. Without `skip locked` the beat of its neighbours
-            // would wait for it, and their leases would end.
-            let sql = "with n as materialized (select coalesce($1::bigint, (select now from task_clock)) as now),
-                       b as materialized (
-                         select * from unnest($4::uuid[], $5::bigint[], $6::jsonb[]) as b (id, lease, progress)),
-                       l as materialized (
-                         select t.id, b.progress from task t join b on t.id = b.id and t.lease = b.lease
-                         where t.state = 3 and t.worker = $3 for update of t skip locked),
-                       u as (
-                         update task t set lease_until = n.now + $2::bigint, progress = coalesce(l.progress, t.progress)
-                         from l, n where t.id = l.id returning t.id, t.cancel_requested)
-                       select t.seq, coalesce(u.cancel_requested, t.cancel_requested) as cancel_requested,
-                         u.id is not null as renewed
-                       from b join task t on t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = $3
-                         left join u on u.id = t.id";
+            let sql = "select * from task_beat($1, $2, $3, $4, $5, $6)";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(micros(lease))

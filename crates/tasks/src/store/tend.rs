@@ -21,12 +21,39 @@ pub(crate) struct Rescued {
     pub(crate) why: String,
 }
 
-/// The time that statements see, and whether anything runs.
-pub(crate) async fn pulse(conn: &mut Conn, now: Now) -> sqlx::Result<(Timestamp, bool)> {
-    let sql =
-        "select coalesce($1, now), (select seq from task where state = 3 order by queue, conc_key limit 1) is not null
-               from task_clock";
+/// What is looked at again and again.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(crate) struct Pulse {
+    /// The time that statements see.
+    pub(crate) now: Timestamp,
+    /// Whether anything runs.
+    pub(crate) running: bool,
+    /// PostgreSQL: whether the table of tasks has become much larger since it was counted.
+    pub(crate) grown: bool,
+}
+
+pub(crate) async fn pulse(conn: &mut Conn, now: Now) -> sqlx::Result<Pulse> {
+    let sql = match conn.engine() {
+        Engine::Sqlite => {
+            "select coalesce($1, now) as now, exists (select 1 from task where state = 3) as running, false as grown
+             from task_clock"
+        }
+        Engine::Postgres => {
+            "select coalesce($1, now) as now,
+               (select seq from task where state = 3 order by queue, conc_key limit 1) is not null as running,
+               (select pg_relation_size(oid) > 8192 * (4 * greatest(relpages, 0)::bigint + 16) from pg_class
+                where oid = 'task'::regclass) as grown
+             from task_clock"
+        }
+    };
     on!(conn, |c| sqlx::query_as(sql).bind(now).fetch_one(c).await)
+}
+
+/// PostgreSQL: counts the table of tasks. What was planned while it was small read all of it, and is planned anew then.
+/// Nothing is done where somebody else counts, or the role does not own the table.
+pub(crate) async fn count_anew(conn: &mut Conn) -> sqlx::Result<()> {
+    let sql = "analyze (skip_locked) task";
+    on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))
 }
 
 /// Takes leases away that are over, or whose hard deadline is, or that end later than `longest` from now: those were

@@ -68,19 +68,24 @@ impl Service {
     /// Takes leases away that are over.
     pub(crate) async fn rescue(&self, guard: &mut Guard) -> Result<(), Error> {
         let lease = self.settings().lease.get();
-        let (wall, running) = {
+        let pulse = {
             let mut conn = self.db().read().await?;
             let now = self.0.shared.now(&conn);
-            tend::pulse(&mut conn, now).await?
+            let pulse = tend::pulse(&mut conn, now).await?;
+            if pulse.grown {
+                // Autovacuum comes within a minute; until then each look at one task would read all.
+                tend::count_anew(&mut conn).await?;
+            }
+            pulse
         };
-        let trusts = guard.trusts(wall, self.clock().monotonic(), lease);
+        let trusts = guard.trusts(pulse.now, self.clock().monotonic(), lease);
         if let Some((before, ahead)) = guard.step {
             let mut conn = self.db().begin().await?;
             tend::put_off_deadlines(&mut conn, before, ahead).await?;
             conn.commit().await?;
             guard.step = None;
         }
-        if !trusts || !running {
+        if !trusts || !pulse.running {
             return Ok(());
         }
         loop {

@@ -27,21 +27,7 @@ pub(crate) async fn complete(
     match conn.engine() {
         Engine::Sqlite => sqlite(conn, now, keep_payload, done).await,
         Engine::Postgres => {
-            let sql = "with d as (
-                         delete from task t
-                         using unnest($3::uuid[], $4::bigint[], $5::text[], $6::bytea[]) as b (id, lease, worker, result)
-                         where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
-                         returning t.*, b.result),
-                       i as (
-                         insert into task_done (id, owner, queue, name, state, priority, run_at, tick_at, attempt,
-                           max_attempts, timeout_us, lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           payload, result, trace, worker, created_at, started_at, finished_at)
-                         select id, owner, queue, name, 4, priority, run_at, tick_at, attempt, max_attempts, timeout_us,
-                           lease, cancel_requested, unique_key, conc_key, progress, errors,
-                           case when $2 then payload end, result, trace, worker, created_at, started_at,
-                           coalesce($1::bigint, (select now from task_clock))
-                         from d)
-                       select id, seq, lease from d";
+            let sql = "select * from task_complete($1, $2, $3, $4, $5, $6)";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(keep_payload)

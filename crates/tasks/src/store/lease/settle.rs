@@ -76,23 +76,7 @@ pub(crate) async fn settle(
     match conn.engine() {
         Engine::Sqlite => settle_sqlite(conn, now, settled).await,
         Engine::Postgres => {
-            let sql = "update task t set
-                         state = case when t.cancel_requested then 6 else b.state end,
-                         run_at = coalesce(n.now + b.delay, t.run_at),
-                         attempt = t.attempt - b.back,
-                         errors = case when b.error is null then t.errors
-                           else (case when jsonb_array_length(t.errors) >= 10 then t.errors - 0 else t.errors end)
-                             || b.error end,
-                         finished_at = case when t.cancel_requested or b.state >= 4 then n.now end,
-                         conc_key = coalesce(t.conc_key,
-                           (select '' from task_queue q where q.name = t.queue and q.keyed)),
-                         lease_until = null, deadline_at = null,
-                         worker = case when t.cancel_requested or b.state >= 4 then t.worker end
-                       from unnest($2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::int[],
-                           $8::jsonb[]) as b (id, lease, worker, state, delay, back, error),
-                         (select coalesce($1::bigint, (select now from task_clock)) as now) n
-                       where t.id = b.id and t.lease = b.lease and t.state = 3 and t.worker = b.worker
-                       returning t.seq, t.lease, t.id, t.state, t.queue";
+            let sql = "select * from task_settle($1, $2, $3, $4, $5, $6, $7, $8)";
             on!(conn, |c| sqlx::query_as(sql)
                 .bind(now)
                 .bind(column(settled, |row| row.fence.id.uuid()))
