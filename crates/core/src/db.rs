@@ -192,6 +192,9 @@ impl Db {
     /// The same database for a thread with a runtime of its own, from inside that runtime: no full pool and nobody
     /// who blocks the other threads stops it. On PostgreSQL that is one more connection, made at the first use; on
     /// SQLite nothing new, because there each connection, and whoever writes for a group, has its thread already.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
     pub fn apart(&self) -> Self {
         match self.0.pools {
             #[cfg(feature = "sqlite")]

@@ -1,7 +1,7 @@
 -- What workers ask for all the time, planned alike whatever the planner believes. With statistics of a quiet time it expects
 -- one row of everything: then it walked all that runs for each batch, and the whole table for each claim, ten times slower
 -- until the next statistics. Here a claim enters by what is ready and then by ctid, a batch of leases by the key.
--- `state + 0` keeps the planner from the index of what runs.
+-- `state + 0` keeps the planner from the index of what runs. Programs before this step call task_pick.
 create function task_take(at bigint, of_queue text, most bigint, ttl bigint, by_worker text, names text[], held boolean)
 returns table (seq bigint, id uuid, name text, priority smallint, run_at bigint, tick_at bigint, attempt integer,
   max_attempts integer, lease bigint, timeout_us bigint, payload bytea, conc_key text, trace text) language plpgsql
@@ -26,7 +26,7 @@ create function task_take_keyed(at bigint, of_queue text, most bigint, ttl bigin
   rooms bigint[])
 returns table (seq bigint, id uuid, name text, priority smallint, run_at bigint, tick_at bigint, attempt integer,
   max_attempts integer, lease bigint, timeout_us bigint, payload bytea, conc_key text, trace text) language plpgsql
-  set plan_cache_mode = force_generic_plan set enable_bitmapscan = off set enable_seqscan = off as $$
+  set plan_cache_mode = force_generic_plan set jit = off set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare now_us bigint := coalesce(at, (select now from task_clock));
 begin
@@ -35,7 +35,7 @@ begin
       deadline_at = now_us + t.timeout_us, worker = by_worker, started_at = now_us
     where t.state + 0 = 2 and t.id = any (array(
       select h.id from unnest(keys, rooms) as l (k, room) cross join lateral (
-        -- No `=`: only one index has the order by key that this asks for, and it ends at the key.
+        -- No `=`: without a sort only one index has the order by key that this asks for, and it ends at the key.
         select r.id, r.seq, r.priority, r.run_at from task r
         where r.queue = of_queue and r.state = 2 and r.conc_key >= l.k and r.conc_key <= l.k and r.name = any (names)
         order by r.conc_key, r.priority, r.run_at, r.seq limit l.room) h

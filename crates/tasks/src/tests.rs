@@ -96,14 +96,7 @@ impl Bed {
     }
 
     async fn settle(&self, worker: &str, task: &Claimed, next: Next) -> Option<Moved> {
-        let error = matches!(next, Next::Retry(_) | Next::Fail);
-        let error = error.then(|| json!({ "at": 1, "attempt": task.attempt, "code": "error" }));
-        let settled = Settled {
-            fence: task.fence(),
-            worker: worker.to_owned(),
-            next,
-            error,
-        };
+        let settled = settled(worker, task, next);
         self.tasks.settle(settled).await.unwrap()
     }
 
@@ -119,6 +112,17 @@ fn done(worker: &str, task: &Claimed, result: Option<&str>) -> Done {
         fence: task.fence(),
         worker: worker.to_owned(),
         result: result.map(str::to_owned),
+    }
+}
+
+fn settled(worker: &str, task: &Claimed, next: Next) -> Settled {
+    let error = matches!(next, Next::Retry(_) | Next::Fail);
+    let error = error.then(|| json!({ "at": 1, "attempt": task.attempt, "code": "error" }));
+    Settled {
+        fence: task.fence(),
+        worker: worker.to_owned(),
+        next,
+        error,
     }
 }
 

@@ -88,7 +88,7 @@ fn complete(operation: &mut Value, with_login: bool) {
         ("413", body, "`body_too_large`"),
         (
             "415",
-            json,
+            body,
             "`media_type_unsupported`, `content_encoding_unsupported`",
         ),
         (

@@ -7,7 +7,8 @@ use super::{Db, Engine, Lease};
 /// A leased connection or an open transaction, of either database.
 ///
 /// Store functions take `&mut Conn` and cannot tell which of them they got. Only a service decides where a
-/// transaction begins and ends. Dropped, it is free for others; a transaction is rolled back.
+/// transaction begins and ends. Dropped, it is free for others; a transaction is rolled back. On PostgreSQL that has to
+/// happen inside of a runtime.
 pub struct Conn {
     lease: Lease,
     db: Db,

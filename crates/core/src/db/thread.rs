@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -48,20 +48,23 @@ impl Runtime {
 
     /// `None` where the system gives no thread.
     fn start() -> Option<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.ok()?;
         let stop = Arc::new(Notify::new());
-        let started = Self {
-            handle: runtime.handle().clone(),
-            stop: Some(stop.clone()),
-        };
+        let until = stop.clone();
+        let (sender, started) = mpsc::channel();
         let thread = std::thread::Builder::new().name("cgcg-db".to_owned());
-        thread
-            .spawn(move || runtime.block_on(stop.notified()))
-            .ok()?;
-        Some(started)
+        let run = move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            if let Ok(runtime) = runtime.enable_all().build() {
+                // Whoever starts it waits for this.
+                let _ = sender.send(runtime.handle().clone());
+                runtime.block_on(until.notified());
+            }
+        };
+        thread.spawn(run).ok()?;
+        Some(Self {
+            handle: started.recv().ok()?,
+            stop: Some(stop),
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 mod complete;
 mod settle;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cgcg_core::{Conn, Engine, on};
@@ -38,6 +39,15 @@ pub(crate) struct Beaten {
     pub(crate) cancel_requested: bool,
     /// `false` where another transaction holds the row: ask again.
     pub(crate) renewed: bool,
+}
+
+/// Of those that end one execution twice, the first.
+fn firsts<T>(items: &[T], holder: impl Fn(&T) -> (Fence, &str)) -> Vec<&T> {
+    let mut seen = HashSet::new();
+    items
+        .iter()
+        .filter(|item| seen.insert(holder(item)))
+        .collect()
 }
 
 /// Renews leases; whoever has no row in the answer has lost its lease.

@@ -28,7 +28,7 @@ pub(crate) struct Pulse {
     pub(crate) now: Timestamp,
     /// Whether anything runs.
     pub(crate) running: bool,
-    /// PostgreSQL: whether the table of tasks has become much larger since it was counted.
+    /// PostgreSQL: whether the table of tasks has become much larger since it was counted, and may be counted.
     pub(crate) grown: bool,
 }
 
@@ -41,8 +41,8 @@ pub(crate) async fn pulse(conn: &mut Conn, now: Now) -> sqlx::Result<Pulse> {
         Engine::Postgres => {
             "select coalesce($1, now) as now,
                (select seq from task where state = 3 order by queue, conc_key limit 1) is not null as running,
-               (select pg_relation_size(oid) > 8192 * (4 * greatest(relpages, 0)::bigint + 16) from pg_class
-                where oid = 'task'::regclass) as grown
+               (select pg_relation_size(oid) > 8192 * (4 * greatest(relpages, 0)::bigint + 16) and pg_has_role(relowner, 'usage')
+                from pg_class where oid = 'task'::regclass) as grown
              from task_clock"
         }
     };
@@ -50,10 +50,14 @@ pub(crate) async fn pulse(conn: &mut Conn, now: Now) -> sqlx::Result<Pulse> {
 }
 
 /// PostgreSQL: counts the table of tasks. What was planned while it was small read all of it, and is planned anew then.
-/// Nothing is done where somebody else counts, or the role does not own the table.
+/// An error where somebody else counts.
 pub(crate) async fn count_anew(conn: &mut Conn) -> sqlx::Result<()> {
-    let sql = "analyze (skip_locked) task";
-    on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))
+    let wait = "set local lock_timeout = '100ms'";
+    on!(conn, |c| sqlx::query(wait).execute(&mut *c).await.map(drop))?;
+    on!(conn, |c| sqlx::query("analyze task")
+        .execute(c)
+        .await
+        .map(drop))
 }
 
 /// Takes leases away that are over, or whose hard deadline is, or that end later than `longest` from now: those were

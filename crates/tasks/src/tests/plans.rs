@@ -331,6 +331,23 @@ both! {
         }
     }
 
+    /// Long keys make the index of keys higher than that of what is ready: each key read all that was ready.
+    async fn a_claim_of_long_keys_enters_by_their_index_with_statistics_of_a_quiet_time(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        say(&bed, "update task set state = 1, queue = 'keyed', lease = 0, worker = null,
+                     conc_key = 'a key as long as a UUID with dashes ' || (seq % 50)").await;
+        analyze(&bed).await;
+        say(&bed, "update task set state = 2").await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let names = ["n".to_owned(), "other".to_owned()];
+        let wanted = Request { queue: "keyed", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
+        let rooms: Vec<_> = [6, 11, 16, 26].map(|key| (format!("a key as long as a UUID with dashes {key}"), 3)).into();
+        assert_eq!(lane::claim(&mut probe.conn, now, &wanted, &rooms).await.unwrap().len(), 10);
+        probe.went("claim of lanes", "task_ix_lane", 200).await;
+    }
+
     async fn what_holders_of_leases_write_enters_by_the_key(db: Db) {
         let bed = Bed::new(db).await;
         fill(&bed).await;

@@ -15,8 +15,8 @@ pub struct BodyLimit(pub usize);
 /// 415 `content_encoding_unsupported` for a compressed body, 413 `body_too_large`, 408 `request_timeout`, 400 `body_invalid`
 /// where the connection breaks.
 pub async fn read_body(request: &HttpRequest, payload: dev::Payload) -> Result<Bytes, Problem> {
-    let coding = request.headers().get(CONTENT_ENCODING);
-    if coding.is_some_and(|coding| coding != "identity") {
+    let mut codings = request.headers().get_all(CONTENT_ENCODING);
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content_encoding_unsupported",

@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::{Batch, GroupError, lock};
-use crate::{BoxFuture, Conn};
+use crate::db::conn::Mark;
+use crate::{BoxFuture, Conn, Trouble};
 
 /// Items of one kind in one transaction, at most.
 const ITEMS: usize = 1_024;
@@ -120,10 +121,7 @@ impl<B: Batch> Taken<B> {
         match self.all(conn).await {
             Ok(()) => conn.release().await,
             Err(error) => {
-                if conn.undo(mark).await.is_err() {
-                    // SQLite has undone all of it where the disk is full.
-                    return Err(error);
-                }
+                let error = undone(conn, mark, error).await?;
                 tracing::debug!(%error, items = self.items.len(), "a batch failed; its items are written one by one");
                 self.each(conn).await
             }
@@ -139,15 +137,25 @@ impl<B: Batch> Taken<B> {
                 .batch
                 .write(conn, std::slice::from_ref(item))
                 .await;
-            match &written {
-                Ok(_) => conn.release().await?,
-                Err(_) if conn.undo(mark).await.is_err() => return written.map(drop),
-                Err(_) => {}
-            }
-            self.answers
-                .push(written.and_then(|mut answers| answers.pop().ok_or_else(no_answer)));
+            self.answers.push(match written {
+                Ok(mut answers) => {
+                    conn.release().await?;
+                    answers.pop().ok_or_else(no_answer)
+                }
+                Err(error) => Err(undone(conn, mark, error).await?),
+            });
         }
         Ok(())
+    }
+}
+
+/// Goes back to before what failed. Where that is not possible all is lost: for the first reason, because SQLite undoes a
+/// whole transaction where the disk is full, unless the connection is gone.
+async fn undone(conn: &mut Conn, mark: Mark, error: sqlx::Error) -> sqlx::Result<sqlx::Error> {
+    match conn.undo(mark).await {
+        Ok(()) => Ok(error),
+        Err(gone) if Trouble::of(&gone) == Trouble::Gone => Err(gone),
+        Err(_) => Err(error),
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use cgcg_core::Timestamp;
 use metrics::counter;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::store::tend;
 use crate::worker::backoff::spread;
@@ -71,12 +71,7 @@ impl Service {
         let pulse = {
             let mut conn = self.db().read().await?;
             let now = self.0.shared.now(&conn);
-            let pulse = tend::pulse(&mut conn, now).await?;
-            if pulse.grown {
-                // Autovacuum comes within a minute; until then each look at one task would read all.
-                tend::count_anew(&mut conn).await?;
-            }
-            pulse
+            tend::pulse(&mut conn, now).await?
         };
         let trusts = guard.trusts(pulse.now, self.clock().monotonic(), lease);
         if let Some((before, ahead)) = guard.step {
@@ -85,9 +80,26 @@ impl Service {
             conn.commit().await?;
             guard.step = None;
         }
-        if !trusts || !pulse.running {
-            return Ok(());
+        if trusts && pulse.running {
+            self.take_away().await?;
         }
+        // After it, and without an end to it: counting may take long.
+        if pulse.grown
+            && let Err(error) = self.count_anew().await
+        {
+            debug!(%error, "cannot count the table of tasks; trying again");
+        }
+        Ok(())
+    }
+
+    /// PostgreSQL: autovacuum comes within a minute; until then each look at one task would read all.
+    async fn count_anew(&self) -> Result<(), Error> {
+        let mut conn = self.db().begin().await?;
+        tend::count_anew(&mut conn).await?;
+        Ok(conn.commit().await?)
+    }
+
+    async fn take_away(&self) -> Result<(), Error> {
         loop {
             let mut conn = self.db().begin().await?;
             let now = self.0.shared.now(&conn);

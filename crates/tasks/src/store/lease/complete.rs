@@ -5,7 +5,7 @@ use cgcg_core::{Conn, Engine, on};
 
 use super::super::blob::{self, INLINE, Kind};
 use super::super::{Now, column, json};
-use super::Fence;
+use super::{Fence, firsts};
 
 /// A success.
 #[derive(Debug, Clone)]
@@ -24,6 +24,7 @@ pub(crate) async fn complete(
     keep_payload: bool,
     done: &[Done],
 ) -> sqlx::Result<Vec<Fence>> {
+    let done = &firsts(done, |done| (done.fence, &done.worker))[..];
     match conn.engine() {
         Engine::Sqlite => sqlite(conn, now, keep_payload, done).await,
         Engine::Postgres => {
@@ -51,7 +52,7 @@ async fn sqlite(
     conn: &mut Conn,
     now: Now,
     keep_payload: bool,
-    done: &[Done],
+    done: &[&Done],
 ) -> sqlx::Result<Vec<Fence>> {
     let done = held(conn, done).await?;
     let (mut plain, mut told, mut large) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -89,7 +90,7 @@ async fn sqlite(
 }
 
 /// Those whose lease holds.
-async fn held<'a>(conn: &mut Conn, done: &'a [Done]) -> sqlx::Result<Vec<&'a Done>> {
+async fn held<'a>(conn: &mut Conn, done: &[&'a Done]) -> sqlx::Result<Vec<&'a Done>> {
     let sql = "select json_group_array(json_array(seq, lease, worker)) from task
                where seq in (select value from json_each($1)) and state + 0 = 3";
     let seqs: Vec<i64> = done.iter().map(|done| done.fence.seq).collect();
@@ -104,7 +105,7 @@ async fn held<'a>(conn: &mut Conn, done: &'a [Done]) -> sqlx::Result<Vec<&'a Don
         let worker = Some(Cow::Borrowed(done.worker.as_str()));
         held.contains(&(done.fence.seq, done.fence.lease, worker))
     };
-    Ok(done.iter().filter(holds).collect())
+    Ok(done.iter().copied().filter(holds).collect())
 }
 
 async fn end(

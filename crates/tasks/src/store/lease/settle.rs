@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::super::{Now, column, json};
-use super::Fence;
+use super::{Fence, firsts};
 use crate::{TaskId, micros};
 
 /// What becomes of an execution that was no success.
@@ -73,6 +73,7 @@ pub(crate) async fn settle(
     now: Now,
     settled: &[Settled],
 ) -> sqlx::Result<Vec<Moved>> {
+    let settled = &firsts(settled, |row| (row.fence, &row.worker))[..];
     match conn.engine() {
         Engine::Sqlite => settle_sqlite(conn, now, settled).await,
         Engine::Postgres => {
@@ -92,7 +93,11 @@ pub(crate) async fn settle(
     }
 }
 
-async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::Result<Vec<Moved>> {
+async fn settle_sqlite(
+    conn: &mut Conn,
+    now: Now,
+    settled: &[&Settled],
+) -> sqlx::Result<Vec<Moved>> {
     let sql = "update task set
                  state = case when cancel_requested then 6 else b.value ->> 3 end,
                  run_at = case when b.value ->> 4 is null then run_at else $1 + (b.value ->> 4) end,
@@ -109,7 +114,7 @@ async fn settle_sqlite(conn: &mut Conn, now: Now, settled: &[Settled]) -> sqlx::
                where task.seq = (b.value ->> 0) and task.lease = (b.value ->> 1) and task.state + 0 = 3
                  and task.worker = (b.value ->> 2)
                returning task.seq, task.lease, task.id, task.state, task.queue";
-    let row = |row: &Settled| {
+    let row = |row: &&Settled| {
         let (fence, next) = (row.fence, row.next);
         let error = row.error.clone();
         (

@@ -4,8 +4,9 @@ use cgcg_core::{Db, Engine, on};
 use cgcg_testkit::{TestClock, both, eventually};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Bed, LEASE, done, seconds};
+use super::super::{Bed, LEASE, done, seconds, settled};
 use super::{Works, made, rename};
+use crate::store;
 use crate::store::lease::{Beaten, Fence, Next};
 use crate::worker::leases::Leases;
 use crate::{Handlers, Service, TaskId, TaskState};
@@ -56,6 +57,27 @@ both! {
         );
         assert_eq!((in_time.unwrap(), late.unwrap()), (true, false));
         assert_eq!(bed.status(id).await.result, result("b"));
+    }
+
+    /// With some plans of PostgreSQL, and on SQLite, the last one stood.
+    async fn of_two_ends_of_one_execution_in_one_batch_the_first_stands(db: Db) {
+        let bed = Bed::new(db).await;
+        let id = bed.create("n").await;
+        let task = bed.claim_one("w").await;
+        let twice = ["1", "2"].map(|result| done("w", &task, Some(result)));
+        let mut conn = bed.db.begin().await.unwrap();
+        let now = store::now(&bed.clock, &conn);
+        assert_eq!(store::lease::complete(&mut conn, now, true, &twice).await.unwrap().len(), 1);
+        conn.commit().await.unwrap();
+        assert_eq!(bed.status(id).await.result.as_deref(), Some("1"));
+        let id = bed.create("n").await;
+        let task = bed.claim_one("w").await;
+        let twice = [Next::Fail, Next::Release].map(|next| settled("w", &task, next));
+        let mut conn = bed.db.begin().await.unwrap();
+        let now = store::now(&bed.clock, &conn);
+        assert_eq!(store::lease::settle(&mut conn, now, &twice).await.unwrap().len(), 1);
+        conn.commit().await.unwrap();
+        assert_eq!(bed.state(id).await, TaskState::Failed);
     }
 
     async fn a_stale_failure_in_one_batch_with_the_right_one_is_refused(db: Db) {
