@@ -129,6 +129,19 @@ on_both! {
     }
 }
 
+/// It made a schema and a key in the folder where it was typed, and the server's own folder had no such key.
+#[test]
+#[cfg(feature = "postgres")]
+fn whoever_looks_at_an_empty_postgres_makes_no_schema_and_no_key() {
+    let Some(setup) = crate::support::postgres() else {
+        return;
+    };
+    assert!(refused(&setup, &["list"]).contains("no server has used this database"));
+    assert!(!setup.folder().join("data").exists());
+    let server = setup.elsewhere().start();
+    assert_eq!(server.get("/health/ready").status, 200);
+}
+
 #[test]
 #[cfg(feature = "sqlite")]
 fn whoever_looks_in_an_empty_folder_makes_no_database() {

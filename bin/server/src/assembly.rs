@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 #[cfg(feature = "auth")]
 use cgcg_core::Principal;
-use cgcg_core::{Clock, Conn, Db, MIGRATIONS, Migrations, ScopeInfo, SystemClock, Trouble};
+use cgcg_core::{
+    Clock, Conn, Db, MIGRATIONS, Migrations, SchemaState, ScopeInfo, SystemClock, Trouble,
+};
 
 use crate::master_key::MasterKeys;
 use crate::modules::{Built, Parts};
@@ -52,14 +54,26 @@ impl Assembly {
         Ok(assembly)
     }
 
-    /// As [`Assembly::open`], where there is a database already: whoever looks or acts on what is kept makes no new one.
+    /// As [`Assembly::open`], where a server has kept something already: whoever looks at it or acts on it makes no new
+    /// database, schema or key.
     pub(crate) async fn open_existing(settings: &Settings) -> Result<Self, Failure> {
-        match settings.database.file() {
-            Some(file) if features::STORES && !file.exists() => Err(format!(
-                "there is no database at {}; say where it is (--data, --config), or start the server once",
-                file.display()
-            )
-            .into()),
+        if !features::STORES {
+            return Self::open(settings).await;
+        }
+        let mend =
+            "say where it is (--data, --config, CGCG_DATABASE__URL), or start the server once";
+        if let Some(file) = settings.database.file()
+            && !file.exists()
+        {
+            return Err(format!("there is no database at {}; {mend}", file.display()).into());
+        }
+        let db = Db::open(&settings.database).await?;
+        let state = MIGRATIONS.state(&db).await;
+        db.close().await;
+        match state? {
+            SchemaState::Behind(steps) if steps == MIGRATIONS.steps.len() => {
+                Err(format!("no server has used this database; {mend}").into())
+            }
             _ => Self::open(settings).await,
         }
     }

@@ -83,6 +83,8 @@ async fn with_queue(verb: TasksVerb, settings: &Settings) -> Result<(), Failure>
             unique_key,
             json,
         } => {
+            warn_of_own(host, name.as_str());
+            warn_of_own(host, queue.as_str());
             let new = TaskCreate {
                 queue: Some(queue),
                 delay: delay.map(Span::get),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::scopes::Admin;
-use crate::{Error, Host, QueueName, TaskId};
+use crate::{Host, QueueName, TaskId};
 
 // The macro of the routes makes an item beside each handler: both are needed.
 pub(super) use claim::*;
@@ -76,10 +76,7 @@ pub(super) async fn list_leases(
     Query(query): Query<LeaseQuery>,
 ) -> Result<HttpResponse, Problem> {
     let queue = query.queue.map(QueueName::parse).transpose();
-    let queue = queue.map_err(|invalid| Error::Invalid {
-        field: "queue",
-        invalid,
-    })?;
+    let queue = queue.map_err(|invalid| Problem::invalid_in("query", "queue", &invalid))?;
     let after = query.cursor.map(|cursor| TaskId::from_uuid(cursor.id));
     let one_more = u8::try_from(query.limit.one_more()).unwrap_or(u8::MAX);
     let rows = host.tasks().list_leases(queue.as_ref(), after, one_more);

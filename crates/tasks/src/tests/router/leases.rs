@@ -26,6 +26,8 @@ both! {
         assert_eq!(names, ["done", "fails", "dies", "later", "back"]);
         assert_eq!((&leases[0]["ttl_ms"], &leases[0]["attempt"]), (&json!(30_000), &json!(1)));
         assert_eq!((&leases[0]["timeout_ms"], &leases[0]["payload"]), (&json!(3_600_000), &json!("done")));
+        let wrong = site.get("root", "/leases?queue=a%20b").await.json();
+        assert_eq!(wrong["errors"][0]["loc"], json!(["query", "queue"]));
         let running = site.get("root", "/leases?queue=default").await.is(200);
         assert_eq!(running["items"][0]["worker"], format!("{}:w1", subject("robot")));
 

@@ -36,6 +36,14 @@ both! {
         let run = site.post("root", &format!("{path}/run"), Value::Null).await.is(201);
         let task = site.get("root", &format!("/tasks/{}?include=payload", run["id"].as_str().unwrap())).await.is(200);
         assert_eq!((&task["name"], &task["payload"]), (&json!("sweep"), &Value::Null));
+        // PostgreSQL was asked for a NUL, which it cannot hold: 500.
+        for name in ["%00", "a%20b"] {
+            let (path, run) = (format!("/schedules/{name}"), format!("/schedules/{name}/run"));
+            for (method, path) in [(Method::GET, &path), (Method::DELETE, &path), (Method::PATCH, &path), (Method::POST, &run)] {
+                let answer = site.ask_with("root", method, path, json!({}), &[("if-match", &etag)]).await;
+                assert_eq!((answer.status, answer.failure().1.as_str()), (404, "schedule_not_found"), "{path}");
+            }
+        }
         assert_eq!(site.ask("root", Method::DELETE, path, Value::Null).await.status, 204);
         assert_eq!(site.get("root", path).await.failure().1, "schedule_not_found");
     }
