@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "tasks")]
 pub(crate) use tasks::{Bench, Limits, Many, Pick, ScheduleVerb, Tasks, TasksVerb};
 
-/// A modular HTTP API backend: accounts, sessions and tokens, on SQLite or PostgreSQL.
+/// A modular HTTP API backend: accounts, sessions, tokens and background tasks, on SQLite or PostgreSQL.
 ///
 /// Without a command it serves. A first start makes ./data with a database and a key, and prints a link to make the
 /// first administrator. Settings: built-in defaults, then cgcg.toml, then `CGCG_SECTION__KEY` in the environment,

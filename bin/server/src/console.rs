@@ -11,6 +11,7 @@ pub(crate) fn say(line: impl AsRef<str>) {
 }
 
 /// A line beside what is answered.
+#[cfg(feature = "tasks")]
 pub(crate) fn note(line: impl AsRef<str>) {
     let _ = writeln!(io::stderr().lock(), "cgcg: {}", line.as_ref());
 }
