@@ -66,10 +66,9 @@ fn complete(operation: &mut Value, with_login: bool) {
     let json = operation["requestBody"]["content"]
         .get("application/json")
         .is_some();
-    let parameters = operation
-        .get("parameters")
-        .and_then(Value::as_array)
-        .is_some_and(|all| !all.is_empty());
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    let paged = parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "cursor"));
+    let parameters = parameters.is_some_and(|all| !all.is_empty());
     let Some(answers) = operation
         .get_mut("responses")
         .and_then(Value::as_object_mut)
@@ -91,11 +90,8 @@ fn complete(operation: &mut Value, with_login: bool) {
             body,
             "`media_type_unsupported`, `content_encoding_unsupported`",
         ),
-        (
-            "422",
-            json || parameters,
-            "`validation_failed`, `cursor_invalid`",
-        ),
+        ("422", json || parameters, "`validation_failed`"),
+        ("422", paged, "`cursor_invalid`"),
         ("429", true, "`throttled`"),
         ("500", true, "`internal`"),
         (

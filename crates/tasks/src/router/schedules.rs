@@ -10,7 +10,7 @@ use super::problem::no_schedule;
 use super::queues::Condition;
 use super::shapes::TaskCreated;
 use crate::scopes::Admin;
-use crate::{Error, Host, Name};
+use crate::{Error, Host};
 use shapes::{Change, NewSchedule, Schedule, Schedules};
 
 /// All schedules, by name.
@@ -84,7 +84,7 @@ pub(super) async fn get_schedule(
     _caller: RequireScope<Admin>,
     name: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let found = host.tasks().find_schedule(known(&name.0)?).await?;
+    let found = host.tasks().find_schedule(&name.0).await?;
     let found = found.ok_or(Error::NotFound).map_err(no_schedule)?;
     Ok(answer(found.version, Schedule::from(found)))
 }
@@ -118,7 +118,7 @@ pub(super) async fn update_schedule(
     if_match: IfMatch,
     change: Json<Change>,
 ) -> Result<HttpResponse, Problem> {
-    own(&host, known(&name.0)?)?;
+    own(&host, &name.0)?;
     let version = Condition::of(&request, &if_match)?.version();
     let change = change.0.checked(&host)?;
     let changed = host.tasks().update_schedule(&name.0, change, version).await;
@@ -144,7 +144,7 @@ pub(super) async fn delete_schedule(
     _caller: RequireScope<Admin>,
     name: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    own(&host, known(&name.0)?)?;
+    own(&host, &name.0)?;
     let removed = host.tasks().remove_schedule(&name.0).await;
     removed.map_err(no_schedule)?;
     Ok(HttpResponse::NoContent().finish())
@@ -168,21 +168,13 @@ pub(super) async fn run_schedule(
     _caller: RequireScope<Admin>,
     name: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    own(&host, known(&name.0)?)?;
+    own(&host, &name.0)?;
     let made = host.tasks().run_schedule(&name.0).await;
     let made = made.map_err(no_schedule)?;
     let mut created = HttpResponse::Created();
     Ok(created
         .insert_header((LOCATION, format!("/api/v1/tasks/{}", made.id)))
         .json(TaskCreated::from(made)))
-}
-
-/// No schedule has a name that none may have, and not every database can be asked for it.
-fn known(name: &str) -> Result<&str, Problem> {
-    match Name::parse(name.to_owned()) {
-        Ok(_) => Ok(name),
-        Err(_) => Err(no_schedule(Error::NotFound)),
-    }
 }
 
 /// The program's own schedules are changed by the program alone.

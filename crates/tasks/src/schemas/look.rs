@@ -54,4 +54,7 @@ pub struct WorkerLine {
     pub started_at: Timestamp,
     /// Last sign of life.
     pub seen_at: Timestamp,
+    /// The next one is overdue: it was killed, or cannot reach the database. Such a one leaves the list after ten
+    /// leases.
+    pub silent: bool,
 }

@@ -26,15 +26,7 @@ impl Service {
         let timeout = checked_timeout(settings, new.timeout)?;
         let run_at = self.run_at(&new)?;
         let unique_key = unique_key(&new)?;
-        let key = new.concurrency_key.as_deref();
-        checked_key("concurrency_key", key, 128)?;
-        if key.is_some_and(|key| key.contains('\0')) {
-            return Err(Error::invalid(
-                "concurrency_key",
-                "text_invalid",
-                "expected no NUL",
-            ));
-        }
+        checked_key("concurrency_key", new.concurrency_key.as_deref(), 128)?;
         if new.owner.len() > 128 || new.owner.contains('\0') {
             return Err(Error::invalid(
                 "owner",
@@ -128,15 +120,16 @@ pub(super) fn checked_priority(priority: Option<i16>) -> Result<Option<i16>, Err
 }
 
 fn checked_key(field: &'static str, key: Option<&str>, most: usize) -> Result<(), Error> {
-    let code = match key.map_or(1, str::len) {
-        0 => "key_empty",
-        length if length > most => "key_too_long",
+    let code = match key {
+        Some("") => "key_empty",
+        Some(key) if key.len() > most => "key_too_long",
+        Some(key) if key.contains('\0') => "text_invalid",
         _ => return Ok(()),
     };
     Err(Error::invalid(
         field,
         code,
-        format!("expected 1 to {most} bytes"),
+        format!("expected 1 to {most} bytes without NUL"),
     ))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Service;
-use crate::store::look;
+use crate::store::{look, now};
 use crate::{Error, Lease, QueueLoad, QueueName, TaskId, WorkerLine};
 
 /// Processes that are shown, at most.
@@ -50,7 +50,11 @@ impl Service {
     /// # Errors
     /// [`Error::Database`].
     pub async fn list_workers(&self) -> Result<Vec<WorkerLine>, Error> {
-        let rows = look::workers(&mut self.0.db.read().await?, WORKERS).await?;
+        let mut conn = self.0.db.read().await?;
+        let now = now(&**self.clock(), &conn);
+        // Twice the time between two signs.
+        let overdue = 4 * self.settings().lease.get();
+        let rows = look::workers(&mut conn, now, overdue, WORKERS).await?;
         let line = |row: look::WorkerInDb| WorkerLine {
             id: row.id,
             host: row.host,
@@ -60,6 +64,7 @@ impl Service {
             running: row.running.unsigned_abs(),
             started_at: row.started_at,
             seen_at: row.seen_at,
+            silent: row.silent,
         };
         Ok(rows.into_iter().map(line).collect())
     }

@@ -1,8 +1,12 @@
 //! What people look at.
 
+use std::time::Duration;
+
 use cgcg_core::{Conn, Engine, Timestamp, on};
 use sqlx::types::Json;
 
+use super::Now;
+use crate::micros;
 use crate::schemas::{Lease, TaskId};
 
 /// Running tasks, of one queue or of all, after `after`. Either text keeps the planner from the order of the ids, which
@@ -66,11 +70,23 @@ pub(crate) struct WorkerInDb {
     pub(crate) running: i64,
     pub(crate) started_at: Timestamp,
     pub(crate) seen_at: Timestamp,
+    pub(crate) silent: bool,
 }
 
-/// Those that gave a sign of life, the newest first.
-pub(crate) async fn workers(conn: &mut Conn, limit: i64) -> sqlx::Result<Vec<WorkerInDb>> {
-    let sql = "select id, host, pid, version, queues, running, started_at, seen_at from task_worker
-               order by started_at desc, id limit $1";
-    on!(conn, |c| sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+/// Those that gave a sign of life, the newest first; silent is who gave none for `overdue`.
+pub(crate) async fn workers(
+    conn: &mut Conn,
+    now: Now,
+    overdue: Duration,
+    limit: i64,
+) -> sqlx::Result<Vec<WorkerInDb>> {
+    let sql = "select id, host, pid, version, queues, running, started_at, seen_at,
+                 seen_at < coalesce($1, (select now from task_clock)) - $2 as silent
+               from task_worker order by started_at desc, id limit $3";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(now)
+        .bind(micros(overdue))
+        .bind(limit)
+        .fetch_all(c)
+        .await)
 }

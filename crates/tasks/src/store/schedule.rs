@@ -36,6 +36,9 @@ macro_rules! select {
 }
 
 pub(crate) async fn find(conn: &mut Conn, name: &str) -> sqlx::Result<Option<ScheduleInDb>> {
+    if !storable(name) {
+        return Ok(None);
+    }
     let sql = select!("where name = $1");
     on!(conn, |c| sqlx::query_as(sql)
         .bind(name)
@@ -45,6 +48,9 @@ pub(crate) async fn find(conn: &mut Conn, name: &str) -> sqlx::Result<Option<Sch
 
 /// As [`find`]; on PostgreSQL nobody else changes it until the transaction ends.
 pub(crate) async fn lock(conn: &mut Conn, name: &str) -> sqlx::Result<Option<ScheduleInDb>> {
+    if !storable(name) {
+        return Ok(None);
+    }
     let sql = match conn.engine() {
         Engine::Sqlite => select!("where name = $1"),
         Engine::Postgres => select!("where name = $1 for update"),
@@ -149,10 +155,18 @@ pub(crate) async fn busy(conn: &mut Conn, id: TaskId) -> sqlx::Result<bool> {
 
 /// `false` where there is none.
 pub(crate) async fn delete(conn: &mut Conn, name: &str) -> sqlx::Result<bool> {
+    if !storable(name) {
+        return Ok(false);
+    }
     let sql = "delete from task_schedule where name = $1 returning version";
     let gone: Option<i64> = on!(conn, |c| sqlx::query_scalar(sql)
         .bind(name)
         .fetch_optional(c)
         .await?);
     Ok(gone.is_some())
+}
+
+/// PostgreSQL cannot even be asked for a text with a NUL.
+fn storable(name: &str) -> bool {
+    !name.contains('\0')
 }

@@ -188,6 +188,7 @@ both! {
             (TaskCreate { concurrency_key: Some("a\0".to_owned()), ..fine() }, ("concurrency_key", "text_invalid")),
             (unique(""), ("unique_key", "key_empty")),
             (unique(&"k".repeat(257)), ("unique_key", "key_too_long")),
+            (unique("a\0"), ("unique_key", "text_invalid")),
             (TaskCreate { unique_for: Some(seconds(1)), ..fine() }, ("unique_for", "unique_key_missing")),
             (TaskCreate { unique_for: Some(seconds(604_801)), ..unique("k") }, ("unique_for", "out_of_range")),
         ];

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bed, new, seconds};
+use crate::store::worker::{Seen, seen};
 use crate::{
     Defaults, Error, Handlers, Service, TaskCreate, TaskError, TaskId, TaskState, TypedTask, Worker,
 };
@@ -295,6 +296,20 @@ both! {
             works.end().await;
         }
         assert!(workers().await.is_empty());
+    }
+
+    async fn a_worker_whose_sign_of_life_is_overdue_is_silent_on_the_list(db: Db) {
+        let bed = Bed::new(db).await;
+        let killed = Seen { id: "w", host: "h", pid: 1, queues: serde_json::json!({ "default": 1 }), running: 1 };
+        let mut conn = bed.db.begin().await.unwrap();
+        let now = crate::store::now(&bed.clock, &conn);
+        seen(&mut conn, now, &killed).await.unwrap();
+        conn.commit().await.unwrap();
+        let silent = async || bed.tasks.list_workers().await.unwrap()[0].silent;
+        bed.clock.advance(seconds(120));
+        assert!(!silent().await);
+        bed.clock.advance(seconds(1));
+        assert!(silent().await);
     }
 
     async fn two_handlers_of_one_name_or_a_bad_queue_do_not_start(db: Db) {

@@ -38,18 +38,39 @@ pub(super) fn field(part: &str, place: &[String], text: &str) -> Problem {
     })
 }
 
-/// Without the names of Rust's types.
+/// Without the words of Rust and of serde.
 fn plain(text: &str) -> String {
     let Some((got, expected)) = text.rsplit_once(", expected ") else {
-        return text.to_owned();
+        return parsed(text).to_owned();
+    };
+    let got = match got {
+        "invalid type: sequence" => "invalid type: list",
+        "invalid type: map" => "invalid type: object",
+        other => other,
     };
     let expected = match expected {
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
         "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
         named if named.starts_with("struct ") => "an object",
         other => other,
     };
     format!("{got}, expected {expected}")
+}
+
+/// What std says of a number or a truth in a query or a path.
+fn parsed(text: &str) -> &str {
+    match text {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "expected a whole number"
+        }
+        "number too large to fit in target type" => "the number is too large",
+        "number too small to fit in target type" => "the number is too small",
+        "invalid float literal" | "cannot parse float from empty string" => "expected a number",
+        "provided string was not `true` or `false`" => "expected true or false",
+        other => other,
+    }
 }
 
 fn code(text: &str) -> &'static str {
@@ -97,6 +118,15 @@ mod tests {
                 "invalid type: null, expected a string",
             ),
             ("missing field `name`", "missing field `name`"),
+            (
+                "invalid type: sequence, expected a map",
+                "invalid type: list, expected an object",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "invalid type: object, expected a list",
+            ),
+            ("invalid digit found in string", "expected a whole number"),
         ] {
             assert_eq!(plain(text), told);
         }

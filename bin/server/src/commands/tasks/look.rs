@@ -210,7 +210,7 @@ pub(super) async fn workers(tasks: &Service, json: bool) -> Result<(), Failure> 
             json!({
                 "id": worker.id, "host": worker.host, "pid": worker.pid, "version": worker.version,
                 "queues": worker.queues, "running": worker.running, "started_at": worker.started_at,
-                "seen_at": worker.seen_at,
+                "seen_at": worker.seen_at, "silent": worker.silent,
             })
         };
         return table::json(&all.iter().map(one).collect::<Vec<_>>());
@@ -226,7 +226,10 @@ pub(super) async fn workers(tasks: &Service, json: bool) -> Result<(), Failure> 
             queues.join(","),
             worker.running.to_string(),
             time(worker.started_at),
-            time(worker.seen_at),
+            match worker.silent {
+                true => format!("{} (silent)", time(worker.seen_at)),
+                false => time(worker.seen_at),
+            },
         ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();

@@ -44,6 +44,7 @@ both! {
             ("unique_for_s", json!(60), 422, "unique_key_missing"),
             ("concurrency_key", json!("x".repeat(129)), 422, "key_too_long"),
             ("concurrency_key", json!("a\0"), 422, "text_invalid"),
+            ("unique_key", json!("a\0"), 422, "text_invalid"),
             ("priority", json!("1"), 422, "wrong_type"),
             ("owner", json!("eve"), 422, "unknown_field"),
         ] {

@@ -20,6 +20,7 @@ const TEXT: usize = 1_024;
 #[serde(deny_unknown_fields)]
 pub(in crate::router) struct Ends<T> {
     /// As it was when the tasks were taken.
+    #[schema(example = "w-1")]
     pub(super) worker: String,
     /// At most 1,000.
     #[schema(max_items = 1_000)]
