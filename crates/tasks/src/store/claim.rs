@@ -104,8 +104,9 @@ async fn sqlite(
                  max_attempts, lease + 1, timeout_us, cast(payload as text), conc_key, trace))
                from (
                  select * from task where queue = $1 and state = 2 and name in (select value from json_each($2))
-                   and ($4 or not exists (select 1 from task_queue where name = $1 and gated))
-                 order by priority, run_at, seq limit $3)";
+                 order by priority, run_at, seq
+                 -- As a condition it would be asked of every row that waits.
+                 limit iif($4 or not exists (select 1 from task_queue where name = $1 and gated), $3, 0))";
     let names = json(&wanted.names)?;
     let text: String = on!(conn, |c| sqlx::query_scalar(sql)
         .bind(wanted.queue)

@@ -10,7 +10,7 @@ use super::{Bed, LEASE, seconds};
 use crate::store::claim::Request;
 use crate::store::lease::{Beat, Done, Fence, Next, Settled};
 use crate::store::{self, change, claim, enqueue, lane, look, park, queue, read, tend, watch};
-use crate::{TaskFilter, TaskId};
+use crate::{QueueLimits, TaskFilter, TaskId};
 use probe::{Probe, analyze, fill, fill_in, say};
 
 /// Signs of life, ends and returns of ten tasks.
@@ -100,6 +100,22 @@ both! {
         probe.went("head", "task_ix_ready", 150).await;
         park::park(&mut probe.conn, now, "default", &names[..1], 100, seconds(60)).await.unwrap();
         probe.went("park", "task_ix_ready", 4_500).await;
+    }
+
+    /// It looked at the limits once more for each task that was ready: keyed claims beside 100,000 tasks ran at half the
+    /// speed.
+    async fn a_plain_claim_reads_no_task_of_a_queue_with_limits(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        let limits = QueueLimits { paused: true, ..QueueLimits::default() };
+        bed.tasks.set_limits(&"default".parse().unwrap(), limits, None).await.unwrap();
+        analyze(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let names = ["n".to_owned(), "other".to_owned()];
+        let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
+        assert!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().is_empty());
+        probe.read_none("claim").await;
     }
 
     /// Each claim read and sorted all that was ready, 200,000 tasks in 0.6 s, until the first statistics came.

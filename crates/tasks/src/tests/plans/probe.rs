@@ -132,6 +132,14 @@ impl Probe {
         }
     }
 
+    /// What was done since the last call read no task.
+    pub(super) async fn read_none(&mut self, what: &str) {
+        let steps = 100 * self.steps.swap(0, Ordering::SeqCst);
+        assert!(steps <= 1_000, "{what}: {steps} steps");
+        let after = counts(&mut self.conn).await;
+        assert_eq!(after, self.before, "{what}");
+    }
+
     /// What was done since the last call went by `index` alone and read at most `most` entries.
     pub(super) async fn went(&mut self, what: &str, index: &str, most: i64) {
         if self.conn.engine() == Engine::Sqlite {
