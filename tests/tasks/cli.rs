@@ -124,6 +124,10 @@ on_both! {
         let _server = setup.start();
         cgcg(&setup, &["wait", made.trim(), "--timeout", "30s"]);
         assert!(cgcg(&setup, &["workers"]).contains("_server=4"));
+        let queues = read(&cgcg(&setup, &["queues", "--json"]));
+        let own = queues.as_array().unwrap().iter().find(|queue| queue["name"] == "_server").unwrap();
+        assert_eq!(own["workers"], 1);
+        cgcg(&setup, &["wait", "--queue", "_server", "--empty", "--timeout", "30s"]);
         assert!(cgcg(&setup, &["leases"]).starts_with("id "));
         assert!(refused(&setup, &["schedule", "pause", "nothing"]).contains("no schedule"));
     }

@@ -179,11 +179,12 @@ async fn until_empty(
     let until = clock.monotonic() + timeout.unwrap_or(LONG).get();
     loop {
         let loads = tasks.queue_loads().await?;
-        let Some(load) = loads.get(queue.as_str()) else {
+        let load = loads.get(queue.as_str());
+        let (ready, running) = load.map_or((0, 0), |load| (load.ready, load.running));
+        if ready + running == 0 {
             return Ok(());
-        };
+        }
         if clock.monotonic() >= until {
-            let (ready, running) = (load.ready, load.running);
             return Err(NotInTime(format!("{queue}: {ready} ready, {running} running")).into());
         }
         clock.sleep(LOOK.get()).await;

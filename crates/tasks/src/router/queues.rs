@@ -15,7 +15,7 @@ pub(super) use condition::Condition;
 pub(crate) use loads::Loads;
 use shapes::{Change, Limits, Queue, Queues};
 
-/// All queues that have limits or something to do, by name.
+/// All queues that have limits, workers or something to do, by name.
 #[utoipa::path(
     get,
     path = "/api/v1/queues",

@@ -24,7 +24,7 @@ pub struct Lease {
     pub lease_until: Timestamp,
 }
 
-/// What a queue has to do.
+/// What a queue has to do, and for whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueLoad {
     /// How many tasks may be taken.
@@ -33,6 +33,9 @@ pub struct QueueLoad {
     pub running: u64,
     /// Since when the oldest of those that may be taken could have been.
     pub oldest_at: Option<Timestamp>,
+    /// Processes that take from it, without those that are silent. Workers that take their tasks by HTTP are not among
+    /// them.
+    pub workers: u64,
 }
 
 /// A process that works.

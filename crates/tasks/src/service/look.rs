@@ -26,8 +26,8 @@ impl Service {
         Ok(look::leases(&mut conn, queue, after, limit.into()).await?)
     }
 
-    /// What each queue has to do, by name; one with nothing to do is not there. It counts every task that waits or
-    /// runs: ask now and then.
+    /// What each queue has to do and who takes from it, by name; one with neither is not there. It counts every task
+    /// that waits or runs: ask now and then.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -40,6 +40,12 @@ impl Service {
                 _ => load.running = count.tasks.unsigned_abs(),
             }
             load.oldest_at = load.oldest_at.or(count.oldest_at);
+        }
+        let workers = self.list_workers().await?.into_iter();
+        for worker in workers.filter(|worker| !worker.silent) {
+            for queue in worker.queues.into_keys() {
+                loads.entry(queue).or_default().workers += 1;
+            }
         }
         Ok(loads)
     }

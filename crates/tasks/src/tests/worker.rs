@@ -306,10 +306,11 @@ both! {
         seen(&mut conn, now, &killed).await.unwrap();
         conn.commit().await.unwrap();
         let silent = async || bed.tasks.list_workers().await.unwrap()[0].silent;
+        let working = async || bed.tasks.queue_loads().await.unwrap().get("default").map_or(0, |load| load.workers);
         bed.clock.advance(seconds(120));
-        assert!(!silent().await);
+        assert_eq!((silent().await, working().await), (false, 1));
         bed.clock.advance(seconds(1));
-        assert!(silent().await);
+        assert_eq!((silent().await, working().await), (true, 0));
     }
 
     async fn two_handlers_of_one_name_or_a_bad_queue_do_not_start(db: Db) {

@@ -31,7 +31,7 @@ pub(super) async fn list(tasks: &Service, json: bool) -> Result<(), Failure> {
                 "name": name, "paused": limits.paused, "max_running": limits.max_running,
                 "max_per_key": limits.max_per_key, "rate": rate_json(limits.rate),
                 "key_rate": rate_json(limits.key_rate), "ready": load.ready, "running": load.running,
-                "oldest_at": load.oldest_at,
+                "oldest_at": load.oldest_at, "workers": load.workers,
             })
         });
         return table::json(&queues.collect::<Vec<_>>());
@@ -42,11 +42,15 @@ pub(super) async fn list(tasks: &Service, json: bool) -> Result<(), Failure> {
             load.ready.to_string(),
             load.running.to_string(),
             maybe(load.oldest_at),
+            load.workers.to_string(),
             told(limits),
         ]
     });
     let rows: Vec<_> = rows.collect();
-    table::print(["queue", "ready", "running", "oldest", "limits"], &rows);
+    table::print(
+        ["queue", "ready", "running", "oldest", "workers", "limits"],
+        &rows,
+    );
     Ok(())
 }
 

@@ -93,9 +93,11 @@ pub(in crate::router) struct Queue {
     /// Since when the oldest of those could be taken that may be.
     #[schema(required = true)]
     oldest_at: Option<Timestamp>,
+    /// How many processes of this program take from it; up to 15 seconds old. Workers over HTTP are not among them.
+    workers: u64,
 }
 
-/// All queues that have limits or something to do, by name.
+/// All queues that have limits, workers or something to do, by name.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::router) struct Queues {
     pub(super) items: Vec<Queue>,
@@ -186,6 +188,7 @@ impl Queue {
             ready: load.ready,
             running: load.running,
             oldest_at: load.oldest_at,
+            workers: load.workers,
         }
     }
 }
