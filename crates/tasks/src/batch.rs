@@ -10,6 +10,7 @@ use cgcg_core::{Batch, BoxFuture, Conn};
 use metrics::histogram;
 
 use crate::Created;
+use crate::floors::Floors;
 use crate::gate::{Places, Taken, take, take_without_limits};
 use crate::service::create::{Wanted, create_all};
 use crate::store;
@@ -60,7 +61,11 @@ impl Batch for Create {
 }
 
 /// What one worker wants of one queue.
-pub(crate) struct Claim(pub(crate) Shared, pub(crate) Places);
+pub(crate) struct Claim {
+    pub(crate) shared: Shared,
+    pub(crate) places: Places,
+    pub(crate) floors: Floors,
+}
 
 pub(crate) struct ClaimItem {
     pub(crate) queue: Arc<str>,
@@ -88,8 +93,8 @@ impl Batch for Claim {
             let mut answers: Vec<_> = items.iter().map(|_| Taken::default()).collect();
             for index in order {
                 let wanted = items[index].request();
-                let now = self.0.now(conn);
-                answers[index] = take(conn, now, &wanted, &self.1).await?;
+                let now = self.shared.now(conn);
+                answers[index] = take(conn, now, &wanted, &self.places, &self.floors).await?;
             }
             Ok(answers)
         })
@@ -102,8 +107,8 @@ impl Batch for Claim {
     ) -> BoxFuture<'a, sqlx::Result<Option<Vec<Taken>>>> {
         Box::pin(async move {
             let [item] = items else { return Ok(None) };
-            let now = self.0.now(conn);
-            let taken = take_without_limits(conn, now, &item.request()).await?;
+            let now = self.shared.now(conn);
+            let taken = take_without_limits(conn, now, &item.request(), &self.floors).await?;
             Ok(taken.map(|taken| vec![taken]))
         })
     }

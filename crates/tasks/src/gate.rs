@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use cgcg_core::Conn;
 
+use crate::floors::{Floors, Found};
 use crate::limits::Bucket;
-use crate::store::claim::{Claimed, Request, claim, claim_held};
+use crate::store::claim::{Claimed, Request};
 use crate::store::queue::{self, QueueInDb};
 use crate::store::{self, Now, lane};
 
@@ -24,6 +25,8 @@ pub(crate) struct Taken {
     pub(crate) tasks: Vec<Claimed>,
     /// Whether limits kept it from more: then the end of a task makes room.
     pub(crate) limited: bool,
+    /// There may be more, at a place where it did not look.
+    pub(crate) partly: bool,
 }
 
 /// At which key the last claim of each queue stopped, so that the next one goes on there and none is left out.
@@ -48,18 +51,20 @@ pub(crate) async fn take(
     now: Now,
     wanted: &Request<'_>,
     places: &Places,
+    floors: &Floors,
 ) -> sqlx::Result<Taken> {
-    if let Some(taken) = take_without_limits(conn, now, wanted).await? {
+    if let Some(taken) = take_without_limits(conn, now, wanted, floors).await? {
         return Ok(taken);
     }
     let queue = queue::gate(conn, wanted.queue).await?;
-    let tasks = match queue.filter(|queue| queue.gated && !queue.paused) {
-        Some(queue) => within(conn, now, wanted, &queue, places).await?,
-        None => Vec::new(),
+    let found = match queue.filter(|queue| queue.gated && !queue.paused) {
+        Some(queue) => within(conn, now, wanted, &queue, places, floors).await?,
+        None => Found::default(),
     };
     Ok(Taken {
-        tasks,
+        tasks: found.tasks,
         limited: true,
+        partly: found.partly,
     })
 }
 
@@ -68,8 +73,9 @@ pub(crate) async fn take_without_limits(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
+    floors: &Floors,
 ) -> sqlx::Result<Option<Taken>> {
-    let tasks = claim(conn, now, wanted).await?;
+    let Found { tasks, partly } = floors.claim(conn, now, wanted, false).await?;
     // The claim finds nothing where there are limits: it looks at them in its own statement.
     if tasks.is_empty() {
         let queue = queue::find(conn, wanted.queue).await?;
@@ -80,6 +86,7 @@ pub(crate) async fn take_without_limits(
     Ok(Some(Taken {
         tasks,
         limited: false,
+        partly,
     }))
 }
 
@@ -89,7 +96,8 @@ async fn within(
     wanted: &Request<'_>,
     queue: &QueueInDb,
     places: &Places,
-) -> sqlx::Result<Vec<Claimed>> {
+    floors: &Floors,
+) -> sqlx::Result<Found> {
     let time = store::time(conn, now).await?.micros();
     let mut room = wanted.limit;
     if let Some(most) = queue.max_running {
@@ -99,21 +107,24 @@ async fn within(
         room = room.min(bucket.tokens(time, queue.rate_tat));
     }
     if room <= 0 {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
     let wanted = Request {
         limit: room,
         ..wanted.clone()
     };
-    let tasks = match queue.keyed {
-        true => by_key(conn, now, &wanted, queue, time, places).await?,
-        false => claim_held(conn, now, &wanted).await?,
+    let found = match queue.keyed {
+        true => Found {
+            tasks: by_key(conn, now, &wanted, queue, time, places).await?,
+            partly: false,
+        },
+        false => floors.claim(conn, now, &wanted, true).await?,
     };
-    if let (Some(bucket), false) = (queue.bucket(), tasks.is_empty()) {
-        let full_at = bucket.spend(time, queue.rate_tat, count(&tasks));
+    if let (Some(bucket), false) = (queue.bucket(), found.tasks.is_empty()) {
+        let full_at = bucket.spend(time, queue.rate_tat, count(&found.tasks));
         queue::spend(conn, wanted.queue, full_at).await?;
     }
-    Ok(tasks)
+    Ok(found)
 }
 
 async fn by_key(

@@ -3,6 +3,7 @@
 mod batch;
 mod cron;
 mod error;
+mod floors;
 mod gate;
 mod host;
 mod limits;
@@ -77,6 +78,12 @@ pub static MIGRATIONS: Migrations = Migrations {
             name: "plans",
             sqlite: include_str!("../migrations/0006_plans.sqlite.sql"),
             postgres: include_str!("../migrations/0006_plans.postgres.sql"),
+        },
+        Step {
+            version: 7,
+            name: "floor",
+            sqlite: include_str!("../migrations/0007_floor.sqlite.sql"),
+            postgres: include_str!("../migrations/0007_floor.postgres.sql"),
         },
     ],
 };

@@ -24,6 +24,7 @@ use cgcg_core::{Clock, Conn, Db, Joined, Publisher};
 use tokio::sync::Mutex;
 
 use crate::batch::{Beats, Claim, Complete, Create, Settle, Shared};
+use crate::floors::Floors;
 use crate::gate::Places;
 use crate::message::Announcer;
 use crate::wake::{Bells, Ends, Labels, Notes};
@@ -91,7 +92,11 @@ impl Service {
             settle: db.join(Settle(shared.clone())),
             beats: db.join(Beats(shared.clone())),
             create: db.join(Create(shared.clone())),
-            claim: db.join(Claim(shared.clone(), Places::default())),
+            claim: db.join(Claim {
+                shared: shared.clone(),
+                places: Places::default(),
+                floors: Floors::new(shared.clock.clone()),
+            }),
             db,
             settings,
             shared,

@@ -2,6 +2,7 @@ mod announce;
 mod change;
 mod create;
 mod cron;
+mod floors;
 mod health;
 mod list;
 mod maintenance;

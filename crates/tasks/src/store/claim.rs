@@ -1,4 +1,5 @@
 mod packed;
+mod ranges;
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use cgcg_core::{Array, Conn, Engine, Timestamp, on};
 use super::blob::{self, Kind};
 use super::{Now, json};
 use crate::{TaskId, micros};
+pub(crate) use ranges::Ranges;
 
 /// What a worker wants.
 #[derive(Clone)]
@@ -19,6 +21,16 @@ pub(crate) struct Request<'a> {
     pub(crate) worker: &'a str,
     /// Those that it has handlers for.
     pub(crate) names: &'a [String],
+}
+
+impl Request<'_> {
+    /// How many a claim brings at most.
+    pub(crate) fn most(&self, held: bool) -> i64 {
+        match held {
+            true => self.limit,
+            false => self.limit.saturating_add(self.ahead),
+        }
+    }
 }
 
 /// A task with the right to run it once.
@@ -40,37 +52,18 @@ pub(crate) struct Claimed {
     pub(crate) trace: Option<String>,
 }
 
-/// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue has limits.
+/// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue has limits: then
+/// only who has its gate `held` and keeps to them takes any.
 pub(crate) async fn claim(
     conn: &mut Conn,
     now: Now,
     wanted: &Request<'_>,
-) -> sqlx::Result<Vec<Claimed>> {
-    let wanted = Request {
-        limit: wanted.limit.saturating_add(wanted.ahead),
-        ..wanted.clone()
-    };
-    any(conn, now, &wanted, false).await
-}
-
-/// As [`claim`], also from a queue with limits, for whoever holds its gate and keeps to them.
-pub(crate) async fn claim_held(
-    conn: &mut Conn,
-    now: Now,
-    wanted: &Request<'_>,
-) -> sqlx::Result<Vec<Claimed>> {
-    any(conn, now, wanted, true).await
-}
-
-async fn any(
-    conn: &mut Conn,
-    now: Now,
-    wanted: &Request<'_>,
     held: bool,
+    ranges: &Ranges,
 ) -> sqlx::Result<Vec<Claimed>> {
     let claimed = match conn.engine() {
         Engine::Sqlite => sqlite(conn, now, wanted, held).await?,
-        Engine::Postgres => postgres(conn, now, wanted, held).await?,
+        Engine::Postgres => postgres(conn, now, wanted, held, ranges).await?,
     };
     whole(conn, claimed).await
 }
@@ -111,7 +104,7 @@ async fn sqlite(
     let text: String = on!(conn, |c| sqlx::query_scalar(sql)
         .bind(wanted.queue)
         .bind(names)
-        .bind(wanted.limit)
+        .bind(wanted.most(held))
         .bind(held)
         .fetch_one(c)
         .await?);
@@ -142,16 +135,20 @@ async fn postgres(
     now: Now,
     wanted: &Request<'_>,
     held: bool,
+    ranges: &Ranges,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "select * from task_take($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "select * from task_take_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     on!(conn, |c| sqlx::query_as(sql)
         .bind(now)
         .bind(wanted.queue)
-        .bind(wanted.limit)
+        .bind(wanted.most(held))
         .bind(micros(wanted.lease))
         .bind(wanted.worker)
         .bind(Array(wanted.names.to_vec()))
         .bind(held)
+        .bind(Array(ranges.lows.clone()))
+        .bind(Array(ranges.starts.clone()))
+        .bind(Array(ranges.highs.clone()))
         .fetch_all(c)
         .await)
 }

@@ -3,6 +3,7 @@
 
 mod states;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cgcg_core::{Conn, Db, Timestamp, on};
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use super::{Bed, LEASE, new, seconds};
 use crate::TaskId;
-use crate::store::claim::{Request, claim};
+use crate::store::claim::{Ranges, Request, claim};
 use crate::store::lease::{Beat, Done, Fence, Next, Settled, beat, complete, settle};
 use crate::store::{change, tend};
 use states::{Known, Step, Task, after, states, steps};
@@ -84,7 +85,10 @@ impl Walk {
         let worker = |task: usize| WORKERS[before.known.0[task].holder.unwrap()];
         match step {
             Step::Claim(worker) => {
-                let claimed = claim(conn, now, &wanted(worker)).await.unwrap();
+                let all = Ranges::from(&BTreeMap::new());
+                let claimed = claim(conn, now, &wanted(worker), false, &all)
+                    .await
+                    .unwrap();
                 let [claimed] = claimed.try_into().unwrap();
                 let task = ids.iter().position(|id| *id == claimed.id).unwrap();
                 // No fence is handed out twice, and no attempt is beyond the last.

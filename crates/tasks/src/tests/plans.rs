@@ -3,11 +3,13 @@
 
 mod probe;
 
+use std::collections::BTreeMap;
+
 use cgcg_core::{Db, Engine};
 use cgcg_testkit::both;
 
 use super::{Bed, LEASE, seconds};
-use crate::store::claim::Request;
+use crate::store::claim::{Ranges, Request};
 use crate::store::lease::{Beat, Done, Fence, Next, Settled};
 use crate::store::{self, change, claim, enqueue, lane, look, park, queue, read, tend, watch};
 use crate::{QueueLimits, TaskFilter, TaskId};
@@ -82,10 +84,11 @@ both! {
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let names = ["n".to_owned(), "other".to_owned()];
+        let all = Ranges::from(&BTreeMap::new());
         let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
-        assert_eq!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        assert_eq!(claim::claim(&mut probe.conn, now, &wanted, false, &all).await.unwrap().len(), 10);
         probe.went("claim", "task_ix_ready", 40).await;
-        assert_eq!(claim::claim_held(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        assert_eq!(claim::claim(&mut probe.conn, now, &wanted, true, &all).await.unwrap().len(), 10);
         probe.went("claim_held", "task_ix_ready", 60).await;
         let keyed = Request { queue: "keyed", ..wanted };
         let lanes = lane::list(&mut probe.conn, "keyed", "", 8).await.unwrap();
@@ -102,6 +105,22 @@ both! {
         probe.went("park", "task_ix_ready", 4_500).await;
     }
 
+    /// What was taken stays in the index until a vacuum, and the next claims walked all of it.
+    async fn a_claim_reads_nothing_before_its_floor(db: Db) {
+        let bed = Bed::new(db).await;
+        fill(&bed).await;
+        analyze(&bed).await;
+        let mut probe = Probe::new(&bed.db).await;
+        let now = store::now(&bed.clock, &probe.conn);
+        let names = ["n".to_owned(), "other".to_owned()];
+        let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
+        let floors = (0..6).map(|priority| (priority, i64::MAX)).collect();
+        let claimed = claim::claim(&mut probe.conn, now, &wanted, false, &Ranges::from(&floors)).await.unwrap();
+        let first = if bed.db.engine() == Engine::Postgres { 6 } else { 0 };
+        assert!(claimed.len() == 10 && claimed.iter().all(|task| task.priority == first));
+        probe.went("claim", "task_ix_ready", 40).await;
+    }
+
     /// It looked at the limits once more for each task that was ready: keyed claims beside 100,000 tasks ran at half the
     /// speed.
     async fn a_plain_claim_reads_no_task_of_a_queue_with_limits(db: Db) {
@@ -113,8 +132,9 @@ both! {
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let names = ["n".to_owned(), "other".to_owned()];
+        let all = Ranges::from(&BTreeMap::new());
         let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
-        assert!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().is_empty());
+        assert!(claim::claim(&mut probe.conn, now, &wanted, false, &all).await.unwrap().is_empty());
         probe.read_none("claim").await;
     }
 
@@ -130,8 +150,9 @@ both! {
         let mut probe = Probe::new(&bed.db).await;
         let now = store::now(&bed.clock, &probe.conn);
         let names = ["n".to_owned(), "other".to_owned()];
+        let all = Ranges::from(&BTreeMap::new());
         let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
-        assert_eq!(claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len(), 10);
+        assert_eq!(claim::claim(&mut probe.conn, now, &wanted, false, &all).await.unwrap().len(), 10);
         probe.went("claim", "task_ix_ready", 40).await;
     }
 
@@ -142,6 +163,7 @@ both! {
         analyze(&bed).await;
         let mut probe = Probe::new(&bed.db).await;
         let names = ["n".to_owned(), "other".to_owned()];
+        let all = Ranges::from(&BTreeMap::new());
         let wanted = Request { queue: "default", limit: 10, ahead: 0, lease: LEASE, worker: "v", names: &names };
         let keyed = Request { queue: "keyed", ..wanted.clone() };
         let rooms: Vec<_> = [6, 11, 16, 26].map(|key| (format!("k{key}"), 3)).into();
@@ -156,7 +178,7 @@ both! {
                 _ => {}
             }
             probe.restart().await;
-            let claimed = claim::claim(&mut probe.conn, now, &wanted).await.unwrap().len();
+            let claimed = claim::claim(&mut probe.conn, now, &wanted, false, &all).await.unwrap().len();
             assert_eq!(claimed, if full { 10 } else { 0 });
             probe.may_go("claim", full, "task_ix_ready", 60).await;
             let claimed = lane::claim(&mut probe.conn, now, &keyed, &rooms).await.unwrap().len();

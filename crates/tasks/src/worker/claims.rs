@@ -42,6 +42,7 @@ struct Got {
     /// As many as were wanted.
     all: bool,
     limited: bool,
+    partly: bool,
 }
 
 /// Where a claimed task runs.
@@ -102,7 +103,7 @@ impl Running {
                 }
                 Ok(taken) => {
                     self.look_at_head(queue, &mut head).await;
-                    match taken.limited {
+                    match taken.limited || taken.partly {
                         true => self.tasks.settings().poll.get(),
                         false => NET,
                     }
@@ -168,7 +169,11 @@ impl Running {
         };
         let claimed = tokio::time::timeout(ANSWER, self.tasks.claim(wanted)).await;
         // What is claimed all the same comes back when its lease ends.
-        let Taken { tasks, limited } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        let Taken {
+            tasks,
+            limited,
+            partly,
+        } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
         let took = self.tasks.clock().monotonic().saturating_sub(asked_at);
         histogram!("cgcg_tasks_claim_seconds").record(took);
         histogram!("cgcg_tasks_claim_size").record(tasks.len() as f64);
@@ -176,6 +181,7 @@ impl Running {
         let got = Got {
             all: tasks.len() == most,
             limited,
+            partly,
         };
         for task in tasks {
             let seat = Seat {

@@ -1,0 +1,2 @@
+-- SQLite leaves no dead entries in its indexes: nothing to change.
+select 1;
