@@ -1,9 +1,9 @@
-//! Where a claim begins to look.
+//! Where a claim begins to scan a queue.
 //!
 //! On PostgreSQL what was taken stays in the index of what is ready until a vacuum, and a transaction that stays open
-//! anywhere on the server keeps each vacuum from it. A claim from the first entry on walks all that. So the next one begins
-//! shortly before the place where the last one ended, and from the first entry on as often as a tenth of the time allows:
-//! for what became ready behind it.
+//! anywhere on the server keeps each vacuum from it. A scan from the first entry on walks all that. So of each priority in
+//! which tasks were found the next scan leaves out what is older than the last one, and comes back to it as often as a
+//! tenth of the time allows: a task may become ready there, by a retry or a late commit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,42 +13,46 @@ use cgcg_core::{Clock, Conn, Engine};
 
 use crate::micros;
 use crate::store::Now;
-use crate::store::claim::{Claimed, Ranges, Request, claim};
+use crate::store::claim::{Claimed, Ranges, Request, Scan, claim};
 
-/// A look at all that is over so soon is no matter.
+/// A full scan that is over so soon needs no floor.
 const CHEAP: Duration = Duration::from_millis(5);
-/// So many times as long as the last look at all took, no other one does.
+/// A full scan holds the next one off for so many times its duration.
 const PAUSE: u32 = 10;
 /// The longest such pause.
 const LONGEST: Duration = Duration::from_secs(10);
-/// What is stored together has not quite the order of its times.
+/// What commits together has not quite the order of its times.
 const MARGIN: Duration = Duration::from_millis(250);
-/// Queues and priorities that are kept in mind. Where there are more, all is looked at.
-const MOST: usize = 256;
+/// Readers, and priorities of one, that are kept in mind. With more, it begins anew.
+const READERS: usize = 256;
 const PRIORITIES: usize = 32;
 
-/// Those who look for the same.
-pub(crate) type Reader = (String, Vec<String>);
+/// Those who scan for the same: queue, names, and whether they hold its gate.
+type Reader = (String, Vec<String>, bool);
 
-#[derive(Default)]
 struct Floor {
-    /// Of each priority, before which time nothing is to be found.
-    starts: BTreeMap<i16, i64>,
-    /// When all is looked at again; monotonic.
-    whole_at: Duration,
+    /// Nothing is looked for before this time of the database.
+    from: i64,
+    /// But from then on; monotonic.
+    until: Duration,
+    /// Counts full scans, so that a scan that began before one does not undo what that found.
+    turn: u64,
 }
+
+/// The floors that a scan keeps to: where, and their turns.
+type Kept = BTreeMap<i16, (i64, u64)>;
 
 pub(crate) struct Floors {
     clock: Arc<dyn Clock>,
-    known: Mutex<HashMap<Reader, Floor>>,
+    known: Mutex<HashMap<Reader, BTreeMap<i16, Floor>>>,
 }
 
 /// What a claim found.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) tasks: Vec<Claimed>,
-    /// There may be more, at a place where it did not look.
-    pub(crate) partly: bool,
+    /// A part was left out: after this time it is not.
+    pub(crate) again: Option<Duration>,
 }
 
 impl Floors {
@@ -68,69 +72,103 @@ impl Floors {
         held: bool,
     ) -> sqlx::Result<Found> {
         if conn.engine() == Engine::Sqlite {
-            let tasks = claim(conn, now, wanted, held, &Ranges::from(&BTreeMap::new())).await?;
+            let scan = claim(conn, now, wanted, held, &Ranges::default()).await?;
             return Ok(Found {
-                tasks,
-                partly: false,
+                tasks: scan.tasks,
+                again: None,
             });
         }
-        let reader = (wanted.queue.to_owned(), wanted.names.to_vec());
+        let mut names = wanted.names.to_vec();
+        names.sort_unstable();
+        let reader = (wanted.queue.to_owned(), names, held);
         let begun = self.clock.monotonic();
-        let starts = self.starts(&reader, begun);
-        let tasks = claim(conn, now, wanted, held, &Ranges::from(&starts)).await?;
-        let full = i64::try_from(tasks.len()).is_ok_and(|tasks| tasks >= wanted.most(held));
-        let whole = starts.is_empty();
-        let took = self.clock.monotonic().saturating_sub(begun);
-        self.note(reader, begun + took, whole.then_some(took), &tasks, full);
+        let kept = self.begin(&reader, begun);
+        let ranges = kept.iter().map(|(priority, (from, _))| (*priority, *from));
+        let scan = claim(conn, now, wanted, held, &ranges.collect()).await?;
+        let full = i64::try_from(scan.tasks.len()).is_ok_and(|tasks| tasks >= wanted.most(held));
+        let last = scan.tasks.last().filter(|_| full);
+        let again = self.end(reader, begun, &kept, &scan, last);
         Ok(Found {
-            tasks,
-            partly: !whole && !full,
+            tasks: scan.tasks,
+            again: again.filter(|_| !full),
         })
     }
 
-    /// Empty: all is to be looked at.
-    fn starts(&self, reader: &Reader, now: Duration) -> BTreeMap<i16, i64> {
-        let known = self.lock();
-        let floor = known.get(reader).filter(|floor| now < floor.whole_at);
-        floor.map(|floor| floor.starts.clone()).unwrap_or_default()
-    }
-
-    /// After a claim that ended `now`; `whole` is how long a look at all took, and `full` that there may be more behind it.
-    pub(crate) fn note(
-        &self,
-        reader: Reader,
-        now: Duration,
-        whole: Option<Duration>,
-        tasks: &[Claimed],
-        full: bool,
-    ) {
+    /// The floors that a scan keeps to that begins `now`. It takes the others on itself: for a while nobody else scans
+    /// there, should it fail.
+    fn begin(&self, reader: &Reader, now: Duration) -> Kept {
         let mut known = self.lock();
-        if whole.is_some_and(|took| took < CHEAP) {
-            known.remove(&reader);
-            return;
-        }
-        if known.len() >= MOST && !known.contains_key(&reader) {
-            known.clear();
-        }
-        let floor = known.entry(reader).or_default();
-        if let Some(took) = whole {
-            floor.whole_at = now + (PAUSE * took).min(LONGEST);
-            // Of this one not all was looked at, so it may begin earlier than was known.
-            if let Some(last) = tasks.last().filter(|_| full) {
-                floor.starts.remove(&last.priority);
+        let mut kept = Kept::new();
+        for (priority, floor) in known.get_mut(reader).into_iter().flatten() {
+            if now < floor.until {
+                kept.insert(*priority, (floor.from, floor.turn));
+            } else {
+                floor.until = now + LONGEST;
+                floor.turn += 1;
             }
         }
-        for task in tasks {
-            let start = task.run_at.micros() - micros(MARGIN);
-            let known = floor.starts.entry(task.priority).or_insert(start);
-            *known = start.max(*known);
-        }
-        if floor.starts.len() > PRIORITIES {
-            floor.starts.clear();
-        }
+        kept
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Reader, Floor>> {
+    /// After a scan; `last` is where it stopped because it had enough. Answers when what it left out is scanned again.
+    fn end(
+        &self,
+        reader: Reader,
+        begun: Duration,
+        kept: &Kept,
+        scan: &Scan,
+        last: Option<&Claimed>,
+    ) -> Option<Duration> {
+        let now = self.clock.monotonic();
+        let took = now.saturating_sub(begun);
+        let mut known = self.lock();
+        if known.len() >= READERS && !known.contains_key(&reader) {
+            known.clear();
+        }
+        let floors = known.entry(reader.clone()).or_default();
+        for task in &scan.tasks {
+            floors.entry(task.priority).or_insert(Floor {
+                from: i64::MIN,
+                until: Duration::ZERO,
+                turn: 0,
+            });
+        }
+        floors.retain(|priority, floor| {
+            let end = match last {
+                Some(last) if *priority == last.priority => last.run_at.micros(),
+                Some(last) if *priority > last.priority => {
+                    // Not reached. Whoever comes so far scans all of it, where this one should have.
+                    if !kept.contains_key(priority) {
+                        floor.until = Duration::ZERO;
+                    }
+                    return true;
+                }
+                _ => scan.at,
+            };
+            match kept.get(priority) {
+                Some((_, turn)) if *turn != floor.turn => {}
+                Some(_) => floor.from = end - micros(MARGIN),
+                None if took < CHEAP => return false,
+                None => {
+                    floor.from = end - micros(MARGIN);
+                    floor.until = now + (PAUSE * took).min(LONGEST);
+                    floor.turn += 1;
+                }
+            }
+            true
+        });
+        if floors.is_empty() || floors.len() > PRIORITIES {
+            known.remove(&reader);
+            return None;
+        }
+        let left_out = floors
+            .iter()
+            .filter(|(priority, _)| kept.contains_key(priority));
+        let again = left_out.map(|(_, floor)| floor.until.saturating_sub(now));
+        again.min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Reader, BTreeMap<i16, Floor>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

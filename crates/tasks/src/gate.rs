@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use cgcg_core::Conn;
 
@@ -25,8 +26,8 @@ pub(crate) struct Taken {
     pub(crate) tasks: Vec<Claimed>,
     /// Whether limits kept it from more: then the end of a task makes room.
     pub(crate) limited: bool,
-    /// There may be more, at a place where it did not look.
-    pub(crate) partly: bool,
+    /// A part was left out: after this time it is not.
+    pub(crate) again: Option<Duration>,
 }
 
 /// At which key the last claim of each queue stopped, so that the next one goes on there and none is left out.
@@ -64,7 +65,7 @@ pub(crate) async fn take(
     Ok(Taken {
         tasks: found.tasks,
         limited: true,
-        partly: found.partly,
+        again: found.again,
     })
 }
 
@@ -75,7 +76,7 @@ pub(crate) async fn take_without_limits(
     wanted: &Request<'_>,
     floors: &Floors,
 ) -> sqlx::Result<Option<Taken>> {
-    let Found { tasks, partly } = floors.claim(conn, now, wanted, false).await?;
+    let Found { tasks, again } = floors.claim(conn, now, wanted, false).await?;
     // The claim finds nothing where there are limits: it looks at them in its own statement.
     if tasks.is_empty() {
         let queue = queue::find(conn, wanted.queue).await?;
@@ -86,7 +87,7 @@ pub(crate) async fn take_without_limits(
     Ok(Some(Taken {
         tasks,
         limited: false,
-        partly,
+        again,
     }))
 }
 
@@ -116,7 +117,7 @@ async fn within(
     let found = match queue.keyed {
         true => Found {
             tasks: by_key(conn, now, &wanted, queue, time, places).await?,
-            partly: false,
+            again: None,
         },
         false => floors.claim(conn, now, &wanted, true).await?,
     };

@@ -213,7 +213,13 @@ impl Running {
         let left = async {
             let mut conn = self.tasks.db().begin().await?;
             let now = crate::store::now(&**self.tasks.clock(), &conn);
-            gone(&mut conn, now, &self.id, Duration::from_secs(600)).await?;
+            gone(
+                &mut conn,
+                now,
+                &self.id,
+                10 * self.tasks.settings().lease.get(),
+            )
+            .await?;
             conn.commit().await
         };
         if let Err(error) = left.await {

@@ -4,6 +4,7 @@ mod ranges;
 use std::time::Duration;
 
 use cgcg_core::{Array, Conn, Engine, Timestamp, on};
+use sqlx::{FromRow, Row};
 
 use super::blob::{self, Kind};
 use super::{Now, json};
@@ -52,6 +53,13 @@ pub(crate) struct Claimed {
     pub(crate) trace: Option<String>,
 }
 
+/// What a claim brought.
+pub(crate) struct Scan {
+    pub(crate) tasks: Vec<Claimed>,
+    /// When it looked, by the clock that its statement sees.
+    pub(crate) at: i64,
+}
+
 /// Takes ready tasks, by priority, then time, then arrival. Empty where nothing is ready, or the queue has limits: then
 /// only who has its gate `held` and keeps to them takes any.
 pub(crate) async fn claim(
@@ -60,12 +68,15 @@ pub(crate) async fn claim(
     wanted: &Request<'_>,
     held: bool,
     ranges: &Ranges,
-) -> sqlx::Result<Vec<Claimed>> {
-    let claimed = match conn.engine() {
+) -> sqlx::Result<Scan> {
+    let scan = match conn.engine() {
         Engine::Sqlite => sqlite(conn, now, wanted, held).await?,
         Engine::Postgres => postgres(conn, now, wanted, held, ranges).await?,
     };
-    whole(conn, claimed).await
+    Ok(Scan {
+        tasks: whole(conn, scan.tasks).await?,
+        ..scan
+    })
 }
 
 /// In their order, with their payloads: `returning` has no order, and large payloads of SQLite stand elsewhere.
@@ -87,12 +98,7 @@ pub(super) async fn whole(
 
 /// Two statements, between which the writer is held, and of the rows one text: SQLite's thread hands each row of `returning` to this one alone, and both
 /// wake each other up for it.
-async fn sqlite(
-    conn: &mut Conn,
-    now: Now,
-    wanted: &Request<'_>,
-    held: bool,
-) -> sqlx::Result<Vec<Claimed>> {
+async fn sqlite(conn: &mut Conn, now: Now, wanted: &Request<'_>, held: bool) -> sqlx::Result<Scan> {
     let sql = "select json_group_array(json_array(seq, hex(id), name, priority, run_at, tick_at, attempt + 1,
                  max_attempts, lease + 1, timeout_us, cast(payload as text), conc_key, trace))
                from (
@@ -109,8 +115,9 @@ async fn sqlite(
         .fetch_one(c)
         .await?);
     let claimed = packed::unpack(&text)?;
+    let at = now.map_or(0, Timestamp::micros);
     if claimed.is_empty() {
-        return Ok(claimed);
+        return Ok(Scan { tasks: claimed, at });
     }
     let sql = "update or fail task set state = 3, attempt = attempt + 1, lease = lease + 1, lease_until = $1 + $2,
                  deadline_at = $1 + timeout_us, worker = $3, started_at = $1
@@ -125,7 +132,7 @@ async fn sqlite(
         .execute(c)
         .await
         .map(drop)?);
-    Ok(claimed)
+    Ok(Scan { tasks: claimed, at })
 }
 
 /// Rows stand where they were locked, so `ctid` finds them. One that another transaction changed after this statement
@@ -136,19 +143,34 @@ async fn postgres(
     wanted: &Request<'_>,
     held: bool,
     ranges: &Ranges,
-) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "select * from task_take_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    on!(conn, |c| sqlx::query_as(sql)
-        .bind(now)
-        .bind(wanted.queue)
-        .bind(wanted.most(held))
-        .bind(micros(wanted.lease))
-        .bind(wanted.worker)
-        .bind(Array(wanted.names.to_vec()))
-        .bind(held)
-        .bind(Array(ranges.lows.clone()))
-        .bind(Array(ranges.starts.clone()))
-        .bind(Array(ranges.highs.clone()))
-        .fetch_all(c)
-        .await)
+) -> sqlx::Result<Scan> {
+    let sql = "select coalesce($1, c.now) as at, t.* from task_clock c
+               left join task_take_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) t on true";
+    on!(conn, |c| {
+        let rows = sqlx::query(sql)
+            .bind(now)
+            .bind(wanted.queue)
+            .bind(wanted.most(held))
+            .bind(micros(wanted.lease))
+            .bind(wanted.worker)
+            .bind(Array(wanted.names.to_vec()))
+            .bind(held)
+            .bind(Array(ranges.lows.clone()))
+            .bind(Array(ranges.starts.clone()))
+            .bind(Array(ranges.highs.clone()))
+            .fetch_all(c)
+            .await?;
+        let mut scan = Scan {
+            tasks: Vec::with_capacity(rows.len()),
+            at: 0,
+        };
+        for row in &rows {
+            scan.at = row.try_get("at")?;
+            // One row without a task where there is none.
+            if row.try_get::<Option<i64>, _>("seq")?.is_some() {
+                scan.tasks.push(Claimed::from_row(row)?);
+            }
+        }
+        Ok(scan)
+    })
 }

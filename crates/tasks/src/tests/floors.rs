@@ -1,80 +1,162 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cgcg_core::{Clock, Db, Engine, on};
-use cgcg_testkit::both;
+use cgcg_core::{BoxFuture, Clock, Db, Engine, Timestamp, on};
+use cgcg_testkit::{TestClock, both};
 use serde_json::json;
 
+use super::worker::rename;
 use super::{Bed, LEASE, new, seconds};
-use crate::floors::{Floors, Found, Reader};
+use crate::floors::{Floors, Found};
 use crate::store::claim::Request;
 use crate::{TaskCreate, TaskId};
 
-const SLOW: Option<Duration> = Some(Duration::from_secs(1));
-
-fn reader() -> Reader {
-    ("default".to_owned(), vec!["n".to_owned()])
+/// Each look at it takes time.
+#[derive(Clone)]
+struct Slow {
+    clock: TestClock,
+    cost: Arc<Mutex<Duration>>,
+    spent: Arc<Mutex<Duration>>,
 }
 
-async fn claimed(bed: &Bed, floors: &Floors, limit: i64) -> Found {
-    let names = ["n".to_owned()];
-    let wanted = Request {
-        queue: "default",
-        limit,
-        ahead: 0,
-        lease: LEASE,
-        worker: "w",
-        names: &names,
-    };
-    let mut conn = bed.db.begin().await.unwrap();
-    let now = crate::store::now(&bed.clock, &conn);
-    let found = floors.claim(&mut conn, now, &wanted, false).await.unwrap();
-    conn.commit().await.unwrap();
-    found
+impl Clock for Slow {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        let mut spent = self.spent.lock().unwrap();
+        *spent += *self.cost.lock().unwrap();
+        self.clock.monotonic() + *spent
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep(time)
+    }
 }
 
-/// A task of this priority that could have been taken since so many microseconds.
-async fn ready(bed: &Bed, (priority, age): (i16, i64)) -> TaskId {
-    let new = TaskCreate {
-        priority: Some(priority),
-        ..new("n", &json!(1))
-    };
-    let made = bed.tasks.create(new).await.unwrap();
-    let sql = "update task set run_at = run_at - $2 where id = $1";
-    let mut conn = bed.db.begin().await.unwrap();
-    on!(&mut conn, |c| sqlx::query(sql)
-        .bind(made.id)
-        .bind(age)
-        .execute(c)
-        .await
-        .map(drop))
-    .unwrap();
-    conn.commit().await.unwrap();
-    made.id
+struct Scans {
+    bed: Bed,
+    cost: Arc<Mutex<Duration>>,
+    floors: Floors,
+}
+
+impl Scans {
+    /// A task was found, and the scan for it took a second.
+    async fn new(db: Db) -> Self {
+        let bed = Bed::new(db).await;
+        let clock = Slow {
+            clock: bed.clock.clone(),
+            cost: Arc::default(),
+            spent: Arc::default(),
+        };
+        let cost = clock.cost.clone();
+        let floors = Floors::new(Arc::new(clock));
+        let scans = Self { bed, cost, floors };
+        scans.bed.clock.advance(seconds(60));
+        let first = scans.ready(100, 0).await;
+        scans.take(seconds(1));
+        assert_eq!(scans.claim(10).await, ([first].into(), None));
+        scans.take(Duration::ZERO);
+        scans
+    }
+
+    fn take(&self, time: Duration) {
+        *self.cost.lock().unwrap() = time;
+    }
+
+    /// A task of this priority that could have been taken since so many milliseconds.
+    async fn ready(&self, priority: i16, age: i64) -> TaskId {
+        let new = TaskCreate {
+            priority: Some(priority),
+            ..new("n", &json!(1))
+        };
+        let made = self.bed.tasks.create(new).await.unwrap();
+        let sql = "update task set run_at = run_at - $2 where id = $1";
+        let mut conn = self.bed.db.begin().await.unwrap();
+        on!(&mut conn, |c| sqlx::query(sql)
+            .bind(made.id)
+            .bind(age * 1_000)
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+        conn.commit().await.unwrap();
+        made.id
+    }
+
+    async fn claim(&self, limit: i64) -> (Vec<TaskId>, Option<Duration>) {
+        let Found { tasks, again } = self.try_claim(limit).await.unwrap();
+        (tasks.iter().map(|task| task.id).collect(), again)
+    }
+
+    async fn try_claim(&self, limit: i64) -> sqlx::Result<Found> {
+        let names = ["n".to_owned()];
+        let wanted = Request {
+            queue: "default",
+            limit,
+            ahead: 0,
+            lease: LEASE,
+            worker: "w",
+            names: &names,
+        };
+        let mut conn = self.bed.db.begin().await?;
+        let now = crate::store::now(&self.bed.clock, &conn);
+        let found = self.floors.claim(&mut conn, now, &wanted, false).await?;
+        conn.commit().await?;
+        Ok(found)
+    }
+
+    fn has_floors(&self) -> bool {
+        self.bed.db.engine() == Engine::Postgres
+    }
 }
 
 both! {
-    async fn what_becomes_ready_behind_the_floor_is_found_at_the_next_look_at_all(db: Db) {
-        let bed = Bed::new(db).await;
-        let floors = Floors::new(Arc::new(bed.clock.clone()));
-        bed.clock.advance(seconds(60));
-        bed.tasks.create(new("n", &json!(1))).await.unwrap();
-        let first = claimed(&bed, &floors, 10).await;
-        assert_eq!((first.tasks.len(), first.partly), (1, false));
-        // As if that had taken a second.
-        floors.note(reader(), bed.clock.monotonic(), SLOW, &first.tasks, false);
-        let [behind, within, sooner] = [(100, 5_000_000), (100, 200_000), (1, 5_000_000)];
-        let (behind, within) = (ready(&bed, behind).await, ready(&bed, within).await);
-        let sooner = ready(&bed, sooner).await;
-        let found = claimed(&bed, &floors, 10).await;
-        let ids: Vec<_> = found.tasks.iter().map(|task| task.id).collect();
-        if bed.db.engine() == Engine::Sqlite {
-            assert_eq!(ids, [sooner, behind, within]);
+    async fn what_becomes_ready_behind_the_floor_is_found_by_the_next_full_scan(db: Db) {
+        let scans = Scans::new(db).await;
+        let behind = scans.ready(100, 5_000).await;
+        let within = scans.ready(100, 200).await;
+        let sooner = scans.ready(1, 5_000).await;
+        if !scans.has_floors() {
+            assert_eq!(scans.claim(10).await, ([sooner, behind, within].into(), None));
             return;
         }
-        assert_eq!((ids, found.partly), (vec![sooner, within], true));
-        bed.clock.advance(seconds(10));
-        let found = claimed(&bed, &floors, 10).await;
-        assert_eq!((found.tasks[0].id, found.partly), (behind, false));
+        assert_eq!(scans.claim(10).await, ([sooner, within].into(), Some(seconds(10))));
+        scans.bed.clock.advance(seconds(10));
+        assert_eq!(scans.claim(10).await, ([behind].into(), None));
+    }
+
+    async fn a_full_scan_that_has_enough_leaves_later_priorities_to_the_next(db: Db) {
+        let scans = Scans::new(db).await;
+        let behind = scans.ready(100, 5_000).await;
+        let sooner = scans.ready(1, 0).await;
+        scans.bed.clock.advance(seconds(10));
+        scans.take(seconds(1));
+        assert_eq!(scans.claim(1).await.0, [sooner]);
+        assert_eq!(scans.claim(10).await.0, [behind]);
+    }
+
+    async fn a_full_scan_that_has_enough_goes_on_where_it_stopped(db: Db) {
+        let scans = Scans::new(db).await;
+        let behind = [scans.ready(100, 5_000).await, scans.ready(100, 4_000).await];
+        scans.bed.clock.advance(seconds(10));
+        scans.take(seconds(1));
+        assert_eq!(scans.claim(1).await.0, [behind[0]]);
+        assert_eq!(scans.claim(1).await.0, [behind[1]]);
+    }
+
+    async fn a_full_scan_that_fails_holds_the_next_one_off(db: Db) {
+        let scans = Scans::new(db).await;
+        let behind = scans.ready(100, 5_000).await;
+        scans.bed.clock.advance(seconds(10));
+        rename(&scans.bed.db, "alter table task_queue rename to task_away").await;
+        assert!(scans.try_claim(10).await.is_err());
+        rename(&scans.bed.db, "alter table task_away rename to task_queue").await;
+        if scans.has_floors() {
+            assert_eq!(scans.claim(10).await, (Vec::new(), Some(seconds(10))));
+            scans.bed.clock.advance(seconds(10));
+        }
+        assert_eq!(scans.claim(10).await.0, [behind]);
     }
 }

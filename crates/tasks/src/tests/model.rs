@@ -3,7 +3,6 @@
 
 mod states;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cgcg_core::{Conn, Db, Timestamp, on};
@@ -85,11 +84,11 @@ impl Walk {
         let worker = |task: usize| WORKERS[before.known.0[task].holder.unwrap()];
         match step {
             Step::Claim(worker) => {
-                let all = Ranges::from(&BTreeMap::new());
+                let all = Ranges::default();
                 let claimed = claim(conn, now, &wanted(worker), false, &all)
                     .await
                     .unwrap();
-                let [claimed] = claimed.try_into().unwrap();
+                let [claimed] = claimed.tasks.try_into().unwrap();
                 let task = ids.iter().position(|id| *id == claimed.id).unwrap();
                 // No fence is handed out twice, and no attempt is beyond the last.
                 assert_eq!(claimed.lease, before.known.0[task].lease + 1);

@@ -325,7 +325,7 @@ both! {
     }
 }
 
-async fn rename(db: &Db, sql: &'static str) {
+pub(super) async fn rename(db: &Db, sql: &'static str) {
     let mut conn = db.begin().await.unwrap();
     on!(&mut conn, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
     conn.commit().await.unwrap();

@@ -26,7 +26,7 @@ const NET: Duration = Duration::from_secs(60);
 /// How often others are told at most that there is more than fits here.
 const PASS_ON: Duration = Duration::from_millis(100);
 
-/// How often it is looked for tasks that nobody knows.
+/// How often it is looked for tasks that nobody knows; where that takes long and none are, for a twentieth of the time.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// When it is time, for one queue.
@@ -42,7 +42,7 @@ struct Got {
     /// As many as were wanted.
     all: bool,
     limited: bool,
-    partly: bool,
+    again: Option<Duration>,
 }
 
 /// Where a claimed task runs.
@@ -103,10 +103,11 @@ impl Running {
                 }
                 Ok(taken) => {
                     self.look_at_head(queue, &mut head).await;
-                    match taken.limited || taken.partly {
+                    let usual = match taken.limited {
                         true => self.tasks.settings().poll.get(),
                         false => NET,
-                    }
+                    };
+                    taken.again.map_or(usual, |again| again.min(usual))
                 }
                 Err(error) => {
                     warn!(%error, queue = &**queue, "cannot take tasks; trying again");
@@ -138,10 +139,17 @@ impl Running {
         if now < head.look_at {
             return;
         }
-        head.look_at = now + LOOK;
-        if let Err(error) = self.tasks.park(queue, &self.names).await {
-            debug!(%error, queue, "cannot look for tasks without a handler; trying again");
-        }
+        let parked = self.tasks.park(queue, &self.names).await;
+        // Nothing is taken meanwhile.
+        let took = self.tasks.clock().monotonic().saturating_sub(now);
+        head.look_at = match parked {
+            Ok(0) => now + LOOK.max(20 * took),
+            Ok(_) => now + LOOK,
+            Err(error) => {
+                debug!(%error, queue, "cannot look for tasks without a handler; trying again");
+                now + LOOK
+            }
+        };
     }
 
     /// `None` where nobody was asked, because there is no place.
@@ -172,7 +180,7 @@ impl Running {
         let Taken {
             tasks,
             limited,
-            partly,
+            again,
         } = claimed.map_err(|_| sqlx::Error::PoolTimedOut)??;
         let took = self.tasks.clock().monotonic().saturating_sub(asked_at);
         histogram!("cgcg_tasks_claim_seconds").record(took);
@@ -181,7 +189,7 @@ impl Running {
         let got = Got {
             all: tasks.len() == most,
             limited,
-            partly,
+            again,
         };
         for task in tasks {
             let seat = Seat {

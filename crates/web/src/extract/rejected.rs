@@ -59,7 +59,7 @@ fn plain(text: &str) -> String {
     format!("{got}, expected {expected}")
 }
 
-/// What std says of a number or a truth in a query or a path.
+/// What std says of a number or a boolean in a query or a path.
 fn parsed(text: &str) -> &str {
     match text {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
