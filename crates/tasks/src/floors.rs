@@ -21,21 +21,21 @@ const CHEAP: Duration = Duration::from_millis(5);
 const PAUSE: u32 = 10;
 /// The longest such pause.
 const LONGEST: Duration = Duration::from_secs(10);
-/// What commits together has not quite the order of its times.
+/// A task becomes visible a little later than its time says: with the commit.
 const MARGIN: Duration = Duration::from_millis(250);
 /// Readers, and priorities of one, that are kept in mind. With more, it begins anew.
 const READERS: usize = 256;
 const PRIORITIES: usize = 32;
 
-/// Those who scan for the same: queue, names, and whether they hold its gate.
+/// Claims that ask for the same: the queue, the names, and whether they hold its gate.
 type Reader = (String, Vec<String>, bool);
 
 struct Floor {
-    /// Nothing is looked for before this time of the database.
+    /// What could have been taken before this time of the database is left out.
     from: i64,
-    /// But from then on; monotonic.
+    /// Until this monotonic time. Then it is scanned in full.
     until: Duration,
-    /// Counts full scans, so that a scan that began before one does not undo what that found.
+    /// Changes with each full scan, so that a scan that began before one does not undo what that found.
     turn: u64,
 }
 
@@ -78,9 +78,7 @@ impl Floors {
                 again: None,
             });
         }
-        let mut names = wanted.names.to_vec();
-        names.sort_unstable();
-        let reader = (wanted.queue.to_owned(), names, held);
+        let reader = reader(wanted, held);
         let begun = self.clock.monotonic();
         let kept = self.begin(&reader, begun);
         let ranges = kept.iter().map(|(priority, (from, _))| (*priority, *from));
@@ -94,8 +92,13 @@ impl Floors {
         })
     }
 
-    /// The floors that a scan keeps to that begins `now`. It takes the others on itself: for a while nobody else scans
-    /// there, should it fail.
+    /// For a claim that was refused because the queue has limits: it saw nothing, whatever its floors say now.
+    pub(crate) fn forget(&self, wanted: &Request<'_>) {
+        self.lock().remove(&reader(wanted, false));
+    }
+
+    /// The floors that a scan keeps to that begins `now`. Where their time is over it scans in full, and nobody else does
+    /// so for a while, should it fail.
     fn begin(&self, reader: &Reader, now: Duration) -> Kept {
         let mut known = self.lock();
         let mut kept = Kept::new();
@@ -157,18 +160,21 @@ impl Floors {
             }
             true
         });
+        let until = |priority| floors.get(priority).map_or(now, |floor| floor.until);
+        let again = kept.keys().map(until).min();
         if floors.is_empty() || floors.len() > PRIORITIES {
             known.remove(&reader);
-            return None;
         }
-        let left_out = floors
-            .iter()
-            .filter(|(priority, _)| kept.contains_key(priority));
-        let again = left_out.map(|(_, floor)| floor.until.saturating_sub(now));
-        again.min()
+        again.map(|again| again.saturating_sub(now))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Reader, BTreeMap<i16, Floor>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reader(wanted: &Request<'_>, held: bool) -> Reader {
+    let mut names = wanted.names.to_vec();
+    names.sort_unstable();
+    (wanted.queue.to_owned(), names, held)
 }

@@ -81,6 +81,7 @@ pub(crate) async fn take_without_limits(
     if tasks.is_empty() {
         let queue = queue::find(conn, wanted.queue).await?;
         if queue.is_some_and(|queue| queue.gated) {
+            floors.forget(wanted);
             return Ok(None);
         }
     }

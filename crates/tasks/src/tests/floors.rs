@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::worker::rename;
 use super::{Bed, LEASE, new, seconds};
-use crate::floors::{Floors, Found};
+use crate::floors::Floors;
+use crate::gate::{Taken, take_without_limits};
 use crate::store::claim::Request;
-use crate::{TaskCreate, TaskId};
+use crate::{QueueLimits, TaskCreate, TaskId};
 
 /// Each look at it takes time.
 #[derive(Clone)]
@@ -86,11 +87,11 @@ impl Scans {
     }
 
     async fn claim(&self, limit: i64) -> (Vec<TaskId>, Option<Duration>) {
-        let Found { tasks, again } = self.try_claim(limit).await.unwrap();
+        let Taken { tasks, again, .. } = self.try_claim(limit).await.unwrap();
         (tasks.iter().map(|task| task.id).collect(), again)
     }
 
-    async fn try_claim(&self, limit: i64) -> sqlx::Result<Found> {
+    async fn try_claim(&self, limit: i64) -> sqlx::Result<Taken> {
         let names = ["n".to_owned()];
         let wanted = Request {
             queue: "default",
@@ -102,9 +103,9 @@ impl Scans {
         };
         let mut conn = self.bed.db.begin().await?;
         let now = crate::store::now(&self.bed.clock, &conn);
-        let found = self.floors.claim(&mut conn, now, &wanted, false).await?;
+        let taken = take_without_limits(&mut conn, now, &wanted, &self.floors).await?;
         conn.commit().await?;
-        Ok(found)
+        Ok(taken.unwrap_or_default())
     }
 
     fn has_floors(&self) -> bool {
@@ -158,5 +159,17 @@ both! {
             scans.bed.clock.advance(seconds(10));
         }
         assert_eq!(scans.claim(10).await.0, [behind]);
+    }
+
+    async fn what_becomes_ready_in_a_pause_is_found_when_the_queue_goes_on(db: Db) {
+        let scans = Scans::new(db).await;
+        let queue = "default".parse().unwrap();
+        let paused = |paused| QueueLimits { paused, ..QueueLimits::default() };
+        scans.bed.tasks.set_limits(&queue, paused(true), None).await.unwrap();
+        let task = scans.ready(100, 0).await;
+        scans.bed.clock.advance(seconds(5));
+        assert_eq!(scans.claim(10).await.0, []);
+        scans.bed.tasks.set_limits(&queue, paused(false), None).await.unwrap();
+        assert_eq!(scans.claim(10).await.0, [task]);
     }
 }
